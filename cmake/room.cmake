@@ -1,0 +1,80 @@
+include(GoogleTest)
+
+# cleave_room(NAME [ROOMS room...] [LINK target...] [PROTOS file...])
+#
+# A static library cleave_NAME from NAME/*.cc, a test program NAME_test from NAME/*_test.cc and, with CLEAVE_FUZZERS, a
+# fuzzer from each NAME/*_fuzzer.cc. ROOMS are the rooms below that it uses; LINK are libraries. A room without sources
+# is an interface library, so that the list of rooms is always whole.
+function(cleave_room NAME)
+  cmake_parse_arguments(ROOM "" "" "ROOMS;LINK;PROTOS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${NAME}/*.cc)
+  set(tests ${sources})
+  set(fuzzers ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER fuzzers INCLUDE REGEX "_fuzzer\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_test|_fuzzer|/main)\\.cc$")
+  list(TRANSFORM ROOM_ROOMS PREPEND cleave_)
+
+  if(sources)
+    add_library(cleave_${NAME} STATIC ${sources})
+    target_include_directories(cleave_${NAME} PUBLIC ${CMAKE_SOURCE_DIR})
+    target_link_libraries(cleave_${NAME} PUBLIC ${ROOM_ROOMS} ${ROOM_LINK})
+    foreach(proto ${ROOM_PROTOS})
+      cleave_proto(cleave_${NAME} ${NAME} ${proto})
+    endforeach()
+  else()
+    add_library(cleave_${NAME} INTERFACE)
+    target_include_directories(cleave_${NAME} INTERFACE ${CMAKE_SOURCE_DIR})
+    target_link_libraries(cleave_${NAME} INTERFACE ${ROOM_ROOMS} ${ROOM_LINK})
+  endif()
+
+  if(tests AND NOT CLEAVE_FUZZERS)
+    add_executable(${NAME}_test ${tests})
+    target_link_libraries(${NAME}_test PRIVATE cleave_${NAME} GTest::gmock GTest::gtest_main)
+    target_compile_definitions(${NAME}_test PRIVATE CLEAVE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    gtest_discover_tests(${NAME}_test DISCOVERY_MODE PRE_TEST PROPERTIES LABELS ${NAME} TIMEOUT 600)
+  endif()
+
+  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${NAME}/main.cc AND NOT CLEAVE_FUZZERS)
+    add_executable(cleave ${NAME}/main.cc)
+    target_link_libraries(cleave PRIVATE cleave_${NAME})
+    set_target_properties(cleave PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+  endif()
+
+  if(CLEAVE_FUZZERS)
+    foreach(fuzzer ${fuzzers})
+      get_filename_component(target ${fuzzer} NAME_WE)
+      add_executable(${target} ${fuzzer})
+      target_link_libraries(${target} PRIVATE cleave_${NAME})
+      target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+    endforeach()
+  endif()
+endfunction()
+
+# Generates FILE's C++ into the build folder; the generated code is free of this project's warnings.
+function(cleave_proto TARGET FOLDER FILE)
+  get_filename_component(stem ${FILE} NAME_WE)
+  set(out ${CMAKE_BINARY_DIR}/generated/${FOLDER})
+  file(MAKE_DIRECTORY ${out})
+  add_custom_command(
+    OUTPUT ${out}/${stem}.pb.cc ${out}/${stem}.pb.h
+    COMMAND protobuf::protoc --cpp_out=${CMAKE_BINARY_DIR}/generated -I ${CMAKE_SOURCE_DIR}
+            ${CMAKE_SOURCE_DIR}/${FOLDER}/${FILE}
+    DEPENDS ${CMAKE_SOURCE_DIR}/${FOLDER}/${FILE})
+  set_source_files_properties(${out}/${stem}.pb.cc PROPERTIES COMPILE_OPTIONS "-w")
+  target_sources(${TARGET} PRIVATE ${out}/${stem}.pb.cc ${out}/${stem}.pb.h)
+  target_include_directories(${TARGET} SYSTEM PRIVATE ${CMAKE_BINARY_DIR}/generated)
+endfunction()
+
+# Each benchmarks/*_benchmark.cc is a program of its own, linked with every room.
+function(cleave_benchmarks)
+  if(CLEAVE_FUZZERS)
+    return()
+  endif()
+  file(GLOB sources CONFIGURE_DEPENDS benchmarks/*_benchmark.cc)
+  foreach(source ${sources})
+    get_filename_component(target ${source} NAME_WE)
+    add_executable(${target} ${source})
+    target_link_libraries(${target} PRIVATE cleave_cli benchmark::benchmark)
+  endforeach()
+endfunction()

@@ -1,0 +1,122 @@
+// Bytes by key: the one interface through which every durable byte of a volume, an edge file or an intent passes.
+//
+//   CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<Store> store, OpenStore("file:///data/project/"));
+//   CLEAVE_ASSIGN_OR_RETURN(const ReadResult read, store->Read("manifest.ocdbt"));
+//   CLEAVE_RETURN_IF_ERROR(store->Write("manifest.ocdbt", bytes, {.if_generation = read.generation}).status());
+//
+// Keys are relative paths: components separated by '/', none of them empty, "." or "..", no NUL byte. Calls are
+// synchronous and safe from several threads at once; parallelism is the caller's. A successful write or delete is as
+// durable as the driver promises before the call returns, and later reads, by anyone, see it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace cleave::store {
+
+// Names one stored version of one key. Two generations can be compared for equality and nothing else. A key that does
+// not exist has the generation Absent(). No driver ever gives one key the same generation for two different values.
+class Generation {
+ public:
+  // A default-constructed generation is Absent().
+  Generation() = default;
+  explicit Generation(std::string bytes) : bytes_(std::move(bytes)) {}
+  [[nodiscard]] static Generation Absent() { return {}; }
+  [[nodiscard]] bool absent() const { return bytes_.empty(); }
+  [[nodiscard]] const std::string& bytes() const { return bytes_; }
+  friend bool operator==(const Generation&, const Generation&) = default;
+
+ private:
+  std::string bytes_;
+};
+
+// Half-open range of bytes of a value. `end` beyond the value means up to its end.
+struct ByteRange {
+  uint64_t begin = 0;
+  std::optional<uint64_t> end;
+};
+
+// Half-open range of keys, ordered bytewise. An empty `end` means no upper bound.
+struct KeyRange {
+  std::string begin;
+  std::string end;
+  // All keys that start with `prefix`.
+  [[nodiscard]] static KeyRange Prefix(absl::string_view prefix);
+  [[nodiscard]] bool Contains(absl::string_view key) const;
+};
+
+struct ReadOptions {
+  ByteRange range;
+};
+
+// `value` is empty (nullopt) when the key does not exist; that is not an error.
+struct ReadResult {
+  std::optional<std::string> value;
+  Generation generation;
+};
+
+struct WriteOptions {
+  // When given, the write happens only if the key's generation is this one; else ABORTED and nothing is changed.
+  std::optional<Generation> if_generation;
+};
+
+// One write of several that belong together; no `value` deletes the key.
+struct KeyedWrite {
+  std::string key;
+  std::optional<std::string> value;
+  std::optional<Generation> if_generation;
+};
+
+class Store {
+ public:
+  Store() = default;
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+  virtual ~Store() = default;
+
+  // Reads a value or a part of it. A range that begins beyond the value is OUT_OF_RANGE.
+  [[nodiscard]] virtual absl::StatusOr<ReadResult> Read(absl::string_view key, const ReadOptions& options) const = 0;
+  [[nodiscard]] absl::StatusOr<ReadResult> Read(absl::string_view key) const { return Read(key, {}); }
+
+  // Replaces the value whole: no reader ever sees a part. Returns the new generation.
+  [[nodiscard]] virtual absl::StatusOr<Generation> Write(absl::string_view key, absl::string_view value,
+                                                         const WriteOptions& options) = 0;
+  [[nodiscard]] absl::StatusOr<Generation> Write(absl::string_view key, absl::string_view value) {
+    return Write(key, value, {});
+  }
+
+  // Removes a key. Removing a key that does not exist succeeds (unless the condition says otherwise).
+  [[nodiscard]] virtual absl::Status Delete(absl::string_view key, const WriteOptions& options) = 0;
+  [[nodiscard]] absl::Status Delete(absl::string_view key) { return Delete(key, {}); }
+
+  // The keys in `range`, in bytewise order.
+  [[nodiscard]] virtual absl::StatusOr<std::vector<std::string>> List(const KeyRange& range) const = 0;
+
+  // Applies all writes, in order. Where `atomic_batches()`, all or none of them, and a failed condition of one
+  // (ABORTED) leaves all undone; elsewhere the first error ends it, and the writes before it stay.
+  [[nodiscard]] virtual absl::Status WriteBatch(std::span<const KeyedWrite> writes);
+  [[nodiscard]] virtual bool atomic_batches() const { return false; }
+
+  // Names an object for error messages, such as "file:///data/project/manifest.ocdbt". Not to be parsed.
+  [[nodiscard]] virtual std::string Describe(absl::string_view key) const = 0;
+
+  // This store as a TensorStore kvstore specification, compact JSON text; empty where TensorStore cannot open it.
+  [[nodiscard]] virtual std::string KvStoreSpec() const = 0;
+};
+
+// INVALID_ARGUMENT unless `key` has the form described at the top of this file.
+[[nodiscard]] absl::Status ValidateKey(absl::string_view key);
+
+// Opens "file:///absolute/folder/" or "memory://NAME/" (equal names share their bytes within the process; the name is
+// for tests). The folder need not exist; the first write makes it.
+[[nodiscard]] absl::StatusOr<std::unique_ptr<Store>> OpenStore(absl::string_view url);
+
+}  // namespace cleave::store
