@@ -1,0 +1,101 @@
+// One project on disk (or in buckets): the graph's table, the segmentation's versioned store, the edge files, the
+// intents.
+//
+//   PROJECT/
+//     project.json               what the graph is: GraphMeta
+//     table/                     the embedded table
+//     edges/                     edge files of ingest (edges.h), immutable
+//     ocdbt/base/                the base segmentation, immutable once sealed
+//     ocdbt/GRAPH_ID/            the fork: its own manifest and GRAPH_ID_d/ data files
+//     intents/                   plans of operations that are committed but perhaps not yet applied
+//
+// A dataset is opened by one process at a time (the embedded table is locked). Thread-safe.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+#include "base/geometry.h"
+#include "graph/edges.h"
+#include "graph/graph_view.h"
+#include "graph/id_allocator.h"
+#include "graph/ids.h"
+
+namespace cleave::ocdbt {
+class Database;
+}
+namespace cleave::store {
+class Store;
+}
+namespace cleave::table {
+class Table;
+}
+namespace cleave::volume {
+class Volume;
+}
+
+namespace cleave::graph {
+
+struct GraphMeta {
+  std::string graph_id = "graph";
+  Box volume;          // voxels of scale 0
+  Extent3 chunk_size;  // voxels of an L2 chunk
+  VoxelSizeNm voxel_size_nm;
+  absl::Time ingested;  // the time of every cell that ingest wrote
+};
+
+[[nodiscard]] std::string EncodeGraphMeta(const GraphMeta& meta);
+[[nodiscard]] absl::StatusOr<GraphMeta> DecodeGraphMeta(absl::string_view json);
+
+// A moment of the segmentation: a generation of the versioned store or a commit time; neither: the newest.
+struct VoxelMoment {
+  std::optional<uint64_t> generation;
+  std::optional<absl::Time> time;
+};
+
+class Dataset {
+ public:
+  ~Dataset();
+
+  // Makes the folders, an empty table and an empty base of one scale. The base is unsealed: it can be filled, and takes
+  // no edits. ALREADY_EXISTS when the folder holds a project (or anything else).
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Dataset>> Create(const std::string& folder,
+                                                                       const GraphMeta& meta);
+  // Opens a project whose base is sealed, and its fork. NOT_FOUND when the folder is not a project; FAILED_PRECONDITION
+  // when its ingest never ended; UNAVAILABLE when another process has it open; DATA_LOSS naming what is damaged.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Dataset>> Open(const std::string& folder);
+
+  [[nodiscard]] const GraphMeta& meta() const;
+  [[nodiscard]] const IdLayout& layout() const;
+  [[nodiscard]] table::Table& table();
+  [[nodiscard]] EdgeFiles& edges();
+  [[nodiscard]] IdAllocator& ids();
+  [[nodiscard]] store::Store& intents();
+  // The segmentation, one scale, newest version: the base before SealBase, the fork after.
+  [[nodiscard]] volume::Volume& segmentation();
+  // The versioned store under it; writes of several chunks are one commit.
+  [[nodiscard]] ocdbt::Database& database();
+  // The segmentation at a moment, read-only. NOT_FOUND when the store has no such version.
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<volume::Volume>> SegmentationAt(const VoxelMoment& moment) const;
+  // TensorStore's kvstore specification of the fork, JSON text.
+  [[nodiscard]] std::string KvStoreSpec() const;
+
+  // Ends ingest: the base never changes again, and the fork is made. Idempotent.
+  [[nodiscard]] absl::Status SealBase();
+
+  // The stored graph at a time.
+  [[nodiscard]] GraphView View(absl::Time at) const;
+  [[nodiscard]] GraphView Now() const { return View(absl::InfiniteFuture()); }
+
+ private:
+  Dataset();
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace cleave::graph
