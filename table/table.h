@@ -60,7 +60,8 @@ struct RowRange {
   std::string end;
 };
 
-// One change of one row. Without a time, SetCell takes the table's clock, DeleteCells takes all times.
+// One change of one row. Without a time, SetCell takes the table's clock, DeleteCells takes all times. Row keys and
+// families must not be empty, times must be finite: else INVALID_ARGUMENT, and nothing is applied.
 struct SetCell {
   Column column;
   std::optional<absl::Time> time;
@@ -85,8 +86,16 @@ struct CellMatch {
   std::optional<std::string> value;
 };
 
+// One ApplyIf of a list of them.
+struct ConditionalMutation {
+  std::string key;
+  std::vector<CellMatch> predicate;
+  std::vector<Change> if_matched;
+  std::vector<Change> if_not_matched;
+};
+
 // Reading, apart from writing, so that a reader cannot write by accident and an overlay of unwritten changes
-// (overlay.h) can stand in for a table.
+// (overlay_table.h) can stand in for a table.
 class TableReader {
  public:
   TableReader() = default;
@@ -116,7 +125,13 @@ class Table : public TableReader {
                                                      std::span<const Change> if_matched,
                                                      std::span<const Change> if_not_matched) = 0;
 
+  // ApplyIf for each of `mutations` in order, one answer each; one atomic and durable step where `atomic_batches()`.
+  // After an error elsewhere, a beginning of the list may have been applied.
+  [[nodiscard]] virtual absl::StatusOr<std::vector<bool>> ApplyIfEach(std::span<const ConditionalMutation> mutations);
+
   // Adds `delta` to the counter in `column` (a signed 64-bit big-endian cell; absent counts as 0) and returns the sum.
+  // Older cells of the column may be dropped. DATA_LOSS when the cell is no counter, OUT_OF_RANGE when the sum
+  // overflows.
   [[nodiscard]] virtual absl::StatusOr<int64_t> Increment(absl::string_view key, const Column& column,
                                                           int64_t delta) = 0;
 };
