@@ -1,12 +1,12 @@
 include(GoogleTest)
 
-# cleave_room(NAME [ROOMS room...] [LINK target...] [PROTOS file...])
+# cleave_room(NAME [ROOMS room...] [LINK target...] [TEST_LINK target...] [PROTOS file...])
 #
 # A static library cleave_NAME from NAME/*.cc, a test program NAME_test from NAME/*_test.cc and, with CLEAVE_FUZZERS, a
-# fuzzer from each NAME/*_fuzzer.cc. ROOMS are the rooms below that it uses; LINK are libraries. A room without sources
-# is an interface library, so that the list of rooms is always whole.
+# fuzzer from each NAME/*_fuzzer.cc. ROOMS are the rooms below that it uses; LINK are libraries, TEST_LINK those that only
+# its tests need. A room without sources is an interface library, so that the list of rooms is always whole.
 function(cleave_room NAME)
-  cmake_parse_arguments(ROOM "" "" "ROOMS;LINK;PROTOS" ${ARGN})
+  cmake_parse_arguments(ROOM "" "" "ROOMS;LINK;TEST_LINK;PROTOS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${NAME}/*.cc)
   set(tests ${sources})
   set(fuzzers ${sources})
@@ -30,7 +30,7 @@ function(cleave_room NAME)
 
   if(tests AND NOT CLEAVE_FUZZERS)
     add_executable(${NAME}_test ${tests})
-    target_link_libraries(${NAME}_test PRIVATE cleave_${NAME} GTest::gmock GTest::gtest_main)
+    target_link_libraries(${NAME}_test PRIVATE cleave_${NAME} ${ROOM_TEST_LINK} GTest::gmock GTest::gtest_main)
     target_compile_definitions(${NAME}_test PRIVATE CLEAVE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     gtest_discover_tests(${NAME}_test DISCOVERY_MODE PRE_TEST PROPERTIES LABELS ${NAME} TIMEOUT 600)
   endif()
