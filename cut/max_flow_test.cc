@@ -35,6 +35,9 @@ int64_t BoostFlow(uint32_t vertex_count, const std::vector<CapacityEdge>& edges,
   using Graph = boost::adjacency_list<boost::vecS, boost::vecS, boost::directedS, Vertex, Arc>;
   Graph graph(vertex_count);
   for (const CapacityEdge& edge : edges) {
+    if (edge.a == edge.b) {
+      continue;  // Boost's algorithm asserts on loops
+    }
     const Edge forth = boost::add_edge(edge.a, edge.b, graph).first;
     const Edge back = boost::add_edge(edge.b, edge.a, graph).first;
     graph[forth] = {edge.capacity, 0, back};
