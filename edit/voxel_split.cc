@@ -1,0 +1,322 @@
+#include "edit/voxel_split.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "base/array.h"
+#include "base/parallel.h"
+#include "base/status.h"
+#include "cut/components.h"
+#include "cut/voxel_cut.h"
+
+namespace cleave::edit {
+namespace {
+
+using graph::NodeId;
+
+constexpr int kScale = 0;
+constexpr int kSidesMax = 64;  // sides of one piece are a 64-bit set
+
+// The work on one family: arrays that several steps share.
+class Splitter {
+ public:
+  Splitter(PlannedVolume& planned, const graph::IdLayout& layout, graph::IdAllocator& ids,
+           const VoxelSplitRequest& request)
+      : planned_(planned), layout_(layout), ids_(ids), pieces_(request.pieces) {
+    for (size_t i = 0; i < pieces_.size(); ++i) {
+      index_of_[Value(pieces_[i])] = static_cast<uint32_t>(i);
+      chunks_.push_back(layout_.ChunkOf(pieces_[i]).position);
+    }
+    std::ranges::sort(chunks_);
+    chunks_.erase(std::ranges::unique(chunks_).begin(), chunks_.end());
+    box_ = ChunkBox(chunks_.front());
+    for (const ChunkPoint chunk : chunks_) {
+      box_ = Envelope(box_, ChunkBox(chunk));
+    }
+    sides_.resize(pieces_.size());
+    renamed_.resize(pieces_.size());
+  }
+
+  absl::Status Cut(VoxelSizeNm voxel_size_nm, const std::vector<std::vector<VoxelPoint>>& groups, Stages& stages) {
+    Array3<uint8_t> mask;
+    {
+      const Stages::Scope scope(stages, "read mask");
+      mask = Array3<uint8_t>(box_.extent());
+      CLEAVE_RETURN_IF_ERROR(ForEachChunk(chunks_, [&](ChunkPoint chunk) {
+        const Box part = ChunkBox(chunk);
+        return planned_.volume().ReadBoxMapped(
+            kScale, part, [this](uint64_t id) -> uint8_t { return index_of_.contains(id) ? 1 : 0; },
+            mask.view().Crop(Local(part)));
+      }));
+    }
+    const Stages::Scope scope(stages, "voxel cut");
+    std::vector<std::vector<VoxelPoint>> local = groups;
+    for (std::vector<VoxelPoint>& group : local) {
+      for (VoxelPoint& point : group) {
+        point = point - box_.lo;
+      }
+    }
+    CLEAVE_ASSIGN_OR_RETURN(
+        cut::VoxelCut cut,
+        cut::CutVoxels({.mask = std::as_const(mask).view(), .voxel_size_nm = voxel_size_nm, .groups = local}));
+    side_ = std::move(cut.side);
+    return absl::OkStatus();
+  }
+
+  // Steps 3 and 4, first half: which pieces fall apart.
+  absl::Status FindRenamed(std::span<const graph::EdgeEnds> must_part) {
+    std::mutex mutex;
+    CLEAVE_RETURN_IF_ERROR(ForEachChunk(chunks_, [&](ChunkPoint chunk) -> absl::Status {
+      CLEAVE_ASSIGN_OR_RETURN(const Array3<uint32_t> piece, ReadPieces(chunk));
+      absl::flat_hash_map<uint32_t, uint64_t> found;
+      int64_t voxels = 0;
+      const ArrayView3<const uint8_t> side = SideOf(chunk);
+      for (int64_t z = 0; z < piece.extent().z; ++z) {
+        for (int64_t y = 0; y < piece.extent().y; ++y) {
+          const uint32_t* pieces = piece.view().Row(y, z);
+          const uint8_t* sides = side.Row(y, z);
+          uint32_t last_piece = 0;
+          uint8_t last_side = 0;
+          for (int64_t x = 0; x < piece.extent().x; ++x) {
+            voxels += pieces[x] != 0 ? 1 : 0;
+            if (pieces[x] != 0 && (pieces[x] != last_piece || sides[x] != last_side)) {
+              last_piece = pieces[x];
+              last_side = sides[x];
+              assert(last_side != 0);  // the cut gives every voxel of the mask a side
+              found[last_piece - 1] |= uint64_t{1} << (last_side - 1);
+            }
+          }
+        }
+      }
+      const std::lock_guard lock(mutex);
+      mask_voxel_count_ += voxels;
+      for (const auto& [index, sides] : found) {
+        sides_[index] |= sides;
+      }
+      return absl::OkStatus();
+    }));
+    for (size_t i = 0; i < pieces_.size(); ++i) {
+      renamed_[i] = std::popcount(sides_[i]) > 1;
+    }
+    for (const graph::EdgeEnds& pair : must_part) {
+      const auto a = index_of_.find(Value(pair.node1));
+      const auto b = index_of_.find(Value(pair.node2));
+      if (a != index_of_.end() && b != index_of_.end() && !renamed_[a->second] && !renamed_[b->second] &&
+          sides_[a->second] != sides_[b->second]) {
+        renamed_[std::min(a->second, b->second)] = true;
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // Steps 4, second half, and 5.
+  absl::Status Rename(VoxelSplit& split) {
+    for (size_t i = 0; i < pieces_.size(); ++i) {
+      if (renamed_[i]) {
+        split.changed_chunks.push_back(layout_.ChunkOf(pieces_[i]).position);
+      } else if (sides_[i] != 0) {
+        split.side_of[pieces_[i]] = std::countr_zero(sides_[i]) + 1;
+      }
+    }
+    std::ranges::sort(split.changed_chunks);
+    split.changed_chunks.erase(std::ranges::unique(split.changed_chunks).begin(), split.changed_chunks.end());
+    split.mask_voxel_count = mask_voxel_count_;
+    std::mutex mutex;
+    std::map<ChunkPoint, std::vector<Fragment>> fragments;
+    std::vector<Box> boxes;
+    CLEAVE_RETURN_IF_ERROR(ForEachChunk(split.changed_chunks, [&](ChunkPoint chunk) -> absl::Status {
+      CLEAVE_ASSIGN_OR_RETURN(ChunkChange change, RenameChunk(chunk));
+      const std::lock_guard lock(mutex);
+      fragments[chunk] = std::move(change.fragments);
+      boxes.push_back(change.box);
+      for (store::KeyedWrite& write : change.writes) {
+        writes_.push_back(std::move(write));
+      }
+      return absl::OkStatus();
+    }));
+    for (const auto& [chunk, list] : fragments) {
+      for (const Fragment& fragment : list) {
+        split.fragments.push_back(fragment);
+        split.side_of[fragment.id] = fragment.side;
+      }
+    }
+    for (const Box& box : boxes) {
+      split.changed_box = split.changed_box.empty() ? box : Envelope(split.changed_box, box);
+    }
+    for (store::KeyedWrite& write : writes_) {
+      planned_.writes().Plan(std::move(write));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  struct ChunkChange {
+    std::vector<Fragment> fragments;
+    std::vector<store::KeyedWrite> writes;
+    Box box;
+  };
+
+  Box ChunkBox(ChunkPoint chunk) const { return layout_.ChunkBox({graph::kL2Layer, chunk}); }
+  Box Local(const Box& box) const { return BoxAt(box.lo - box_.lo, box.extent()); }
+  ArrayView3<const uint8_t> SideOf(ChunkPoint chunk) const { return side_.view().Crop(Local(ChunkBox(chunk))); }
+
+  static absl::Status ForEachChunk(const std::vector<ChunkPoint>& chunks,
+                                   const std::function<absl::Status(ChunkPoint)>& body) {
+    return ParallelFor(static_cast<int64_t>(chunks.size()), DefaultThreadCount(),
+                       [&](int64_t i) { return body(chunks[static_cast<size_t>(i)]); });
+  }
+
+  // 1 + index of the piece at each voxel of a chunk, 0 elsewhere.
+  absl::StatusOr<Array3<uint32_t>> ReadPieces(ChunkPoint chunk) const {
+    const Box box = ChunkBox(chunk);
+    Array3<uint32_t> piece(box.extent());
+    CLEAVE_RETURN_IF_ERROR(planned_.volume().ReadBoxMapped(
+        kScale, box,
+        [this](uint64_t id) -> uint32_t {
+          const auto found = index_of_.find(id);
+          return found == index_of_.end() ? 0 : found->second + 1;
+        },
+        piece.view()));
+    return piece;
+  }
+
+  // Turns piece numbers into component numbers, voxel by voxel in place: components of one piece on one side.
+  absl::StatusOr<ChunkChange> RenameChunk(ChunkPoint chunk) {
+    CLEAVE_ASSIGN_OR_RETURN(Array3<uint32_t> key, ReadPieces(chunk));
+    const ArrayView3<const uint8_t> side = SideOf(chunk);
+    for (int64_t z = 0; z < key.extent().z; ++z) {
+      for (int64_t y = 0; y < key.extent().y; ++y) {
+        uint32_t* keys = key.view().Row(y, z);
+        const uint8_t* sides = side.Row(y, z);
+        for (int64_t x = 0; x < key.extent().x; ++x) {
+          keys[x] = keys[x] != 0 && renamed_[keys[x] - 1] ? (keys[x] - 1) * kSidesMax + sides[x] : 0;
+        }
+      }
+    }
+    Array3<uint32_t> component(key.extent());
+    const uint32_t count = cut::LabelComponents(std::as_const(key).view(), component.view());
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> ids,
+                            ids_.NewNodes({graph::kSupervoxelLayer, chunk}, int64_t{count}));
+    ChunkChange change;
+    change.fragments.resize(count);
+    VoxelPoint lo = VoxelPoint{} + key.extent();
+    VoxelPoint hi;
+    for (int64_t z = 0; z < key.extent().z; ++z) {
+      for (int64_t y = 0; y < key.extent().y; ++y) {
+        const uint32_t* keys = key.view().Row(y, z);
+        const uint32_t* components = component.view().Row(y, z);
+        for (int64_t x = 0; x < key.extent().x; ++x) {
+          if (components[x] == 0) {
+            continue;
+          }
+          Fragment& fragment = change.fragments[components[x] - 1];
+          if (fragment.voxel_count++ == 0) {
+            const uint32_t packed = keys[x] - 1;  // sides count from 1
+            fragment = {ids[components[x] - 1], pieces_[packed / kSidesMax], static_cast<int>(packed % kSidesMax) + 1,
+                        1};
+          }
+          lo = {std::min(lo.x, x), std::min(lo.y, y), std::min(lo.z, z)};
+          hi = {std::max(hi.x, x + 1), std::max(hi.y, y + 1), std::max(hi.z, z + 1)};
+        }
+      }
+    }
+    const VoxelPoint origin = ChunkBox(chunk).lo;
+    change.box = {lo + origin, hi + origin};
+    CLEAVE_ASSIGN_OR_RETURN(change.writes, EncodeChunk(chunk, component, ids, change.box));
+    return change;
+  }
+
+  // The storage chunks of one graph chunk that hold a changed voxel.
+  absl::StatusOr<std::vector<store::KeyedWrite>> EncodeChunk(ChunkPoint chunk, const Array3<uint32_t>& component,
+                                                             const std::vector<NodeId>& ids, const Box& changed) const {
+    const Box whole = ChunkBox(chunk);
+    const volume::Volume& volume = planned_.volume();
+    std::vector<store::KeyedWrite> writes;
+    for (const ChunkPoint storage_chunk : volume.grid(kScale).ChunksOver(changed)) {
+      const Box part = volume.grid(kScale).BoxOf(storage_chunk);
+      if (!whole.Contains(part)) {
+        return absl::UnimplementedError(
+            absl::StrCat("the storage chunk ", volume.ChunkKey(kScale, storage_chunk),
+                         " reaches over a border of the graph's chunks; store the segmentation in chunks that divide ",
+                         cleave::ToString(layout_.chunk_size())));
+      }
+      const ArrayView3<const uint32_t> components = component.view().Crop(BoxAt(part.lo - whole.lo, part.extent()));
+      CLEAVE_ASSIGN_OR_RETURN(const store::ReadResult read, volume.ReadChunk(kScale, storage_chunk));
+      CLEAVE_ASSIGN_OR_RETURN(Array3<uint64_t> labels, volume.DecodeChunk(kScale, storage_chunk, read));
+      if (!Overwrite(components, ids, labels.view())) {
+        continue;
+      }
+      CLEAVE_ASSIGN_OR_RETURN(
+          store::KeyedWrite write,
+          volume.EncodeChunkWrite(kScale, storage_chunk, std::as_const(labels).view(), read.generation));
+      writes.push_back(std::move(write));
+    }
+    return writes;
+  }
+
+  // Whether any voxel changed.
+  static bool Overwrite(ArrayView3<const uint32_t> component, const std::vector<NodeId>& ids,
+                        ArrayView3<uint64_t> labels) {
+    bool changed = false;
+    for (int64_t z = 0; z < labels.extent().z; ++z) {
+      for (int64_t y = 0; y < labels.extent().y; ++y) {
+        const uint32_t* components = component.Row(y, z);
+        uint64_t* row = labels.Row(y, z);
+        for (int64_t x = 0; x < labels.extent().x; ++x) {
+          if (components[x] != 0) {
+            row[x] = Value(ids[components[x] - 1]);
+            changed = true;
+          }
+        }
+      }
+    }
+    return changed;
+  }
+
+  PlannedVolume& planned_;
+  const graph::IdLayout& layout_;
+  graph::IdAllocator& ids_;
+  const std::vector<NodeId>& pieces_;
+  absl::flat_hash_map<uint64_t, uint32_t> index_of_;
+  std::vector<ChunkPoint> chunks_;  // those that hold a piece
+  Box box_;                         // of all of them
+  Array3<uint8_t> side_;
+  std::vector<uint64_t> sides_;  // bit s - 1: the piece has voxels on side s
+  std::vector<uint8_t> renamed_;
+  std::vector<store::KeyedWrite> writes_;
+  int64_t mask_voxel_count_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<PlannedVolume>> PlannedVolume::Create(const volume::Volume& stored) {
+  auto planned = std::make_unique<PlannedVolume>();
+  planned->overlay_ = std::make_shared<OverlayStore>(stored.store());
+  CLEAVE_ASSIGN_OR_RETURN(planned->volume_, volume::Volume::Over(planned->overlay_, stored.prefix(), stored.info()));
+  return planned;
+}
+
+absl::StatusOr<VoxelSplit> PlanVoxelSplit(PlannedVolume& planned, const graph::IdLayout& layout,
+                                          graph::IdAllocator& ids, VoxelSizeNm voxel_size_nm,
+                                          const VoxelSplitRequest& request, std::span<const graph::EdgeEnds> must_part,
+                                          Stages& stages) {
+  if (request.pieces.empty() || request.groups.size() > kSidesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a voxel cut takes at least one supervoxel and at most ", kSidesMax, " sides"));
+  }
+  Splitter splitter(planned, layout, ids, request);
+  VoxelSplit split;
+  CLEAVE_RETURN_IF_ERROR(splitter.Cut(voxel_size_nm, request.groups, stages));
+  const Stages::Scope scope(stages, "rename voxels");
+  CLEAVE_RETURN_IF_ERROR(splitter.FindRenamed(must_part));
+  CLEAVE_RETURN_IF_ERROR(splitter.Rename(split));
+  return split;
+}
+
+}  // namespace cleave::edit
