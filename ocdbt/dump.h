@@ -1,0 +1,24 @@
+// Prints manifests and nodes in words, for people who look into a database.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+
+#include "ocdbt/data_file.h"
+#include "store/store.h"
+
+namespace cleave::ocdbt {
+
+// The newest manifest: configuration, versions, and where their roots lie. JSON, indented, times in UTC; bytes that are
+// not UTF-8 are escaped as \xNN.
+[[nodiscard]] absl::StatusOr<std::string> DumpManifest(const store::Store& store);
+
+// The object at `location`, a B+tree node or a version-tree node, told by its magic number. An unknown kind, or damage,
+// is DATA_LOSS naming the object.
+[[nodiscard]] absl::StatusOr<std::string> DumpNode(const store::Store& store, const DataReference& location);
+
+// The reverse of Describe(): "PATH[OFFSET, +LENGTH)". INVALID_ARGUMENT for anything else.
+[[nodiscard]] absl::StatusOr<DataReference> ParseDataReference(absl::string_view text);
+
+}  // namespace cleave::ocdbt
