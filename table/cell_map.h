@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 #include "table/table.h"
@@ -34,10 +36,12 @@ struct TimeRangeMs {
 // The filter's columns, sorted, each once; empty means all.
 [[nodiscard]] std::vector<Column> SortedColumns(const Filter& filter);
 
-// What every engine refuses, with INVALID_ARGUMENT: empty row keys, empty families, infinite times.
+// What every engine refuses, with INVALID_ARGUMENT: empty row keys, empty families, infinite times, and a row named
+// twice where each may be named once.
 [[nodiscard]] absl::Status CheckKey(absl::string_view key);
 [[nodiscard]] absl::Status CheckChanges(std::span<const Change> changes);
 [[nodiscard]] absl::Status CheckMutations(std::span<const RowMutation> mutations);
+[[nodiscard]] absl::Status CheckConditionalMutations(std::span<const ConditionalMutation> mutations);
 
 // A cell's stored time: `time`, or `now` where there is none, cut to milliseconds.
 [[nodiscard]] int64_t CellTimeMs(const std::optional<absl::Time>& time, absl::Time now);
@@ -47,6 +51,14 @@ struct TimeRangeMs {
 
 // Applies one change; a column without cells is not kept.
 void ApplyChange(CellMap& cells, const Change& change, absl::Time now);
+
+// What an increment of a counter does: the sum, and the changes that store it as the column's only cell.
+struct CounterStep {
+  int64_t sum = 0;
+  std::vector<Change> changes;
+};
+[[nodiscard]] absl::StatusOr<CounterStep> StepCounter(const Row& row, const Column& column, int64_t delta,
+                                                      absl::Time now);
 
 // Whether a cell that came through the match's filter has the value asked for.
 [[nodiscard]] bool Matches(const std::map<Column, std::vector<Cell>>& selected, const CellMatch& match);

@@ -29,10 +29,13 @@ class MemoryTable final : public Table {
   [[nodiscard]] absl::StatusOr<bool> ApplyIf(absl::string_view key, std::span<const CellMatch> predicate,
                                              std::span<const Change> if_matched,
                                              std::span<const Change> if_not_matched) override;
+  [[nodiscard]] absl::StatusOr<std::vector<bool>> ApplyIfEach(std::span<const ConditionalMutation> mutations) override;
   [[nodiscard]] absl::StatusOr<int64_t> Increment(absl::string_view key, const Column& column, int64_t delta) override;
 
  private:
-  void Change(const std::string& key, std::span<const table::Change> changes, absl::Time now)
+  [[nodiscard]] bool ApplyIfLocked(const ConditionalMutation& mutation, absl::Time now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ApplyChanges(const std::string& key, std::span<const Change> changes, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Clock& clock_;

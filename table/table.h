@@ -47,7 +47,7 @@ struct Row {
 // Which cells a read returns: those of `columns` (empty: all) with start <= time < end (<= with `end_inclusive`), and
 // of these at most `cells_per_column` newest ones (0: all).
 struct Filter {
-  std::vector<Column> columns;
+  std::vector<Column> columns = {};
   absl::Time start = absl::InfinitePast();
   absl::Time end = absl::InfiniteFuture();
   bool end_inclusive = false;
@@ -82,8 +82,8 @@ struct RowMutation {
 
 // A cell that matches makes a predicate true: in `filter`, and with this value when one is given.
 struct CellMatch {
-  Filter filter;
-  std::optional<std::string> value;
+  Filter filter = {};
+  std::optional<std::string> value = std::nullopt;
 };
 
 // One ApplyIf of a list of them.
@@ -126,7 +126,7 @@ class Table : public TableReader {
                                                      std::span<const Change> if_not_matched) = 0;
 
   // ApplyIf for each of `mutations` in order, one answer each; one atomic and durable step where `atomic_batches()`.
-  // After an error elsewhere, a beginning of the list may have been applied.
+  // A row may be named once: else INVALID_ARGUMENT. After an error elsewhere, a beginning may have been applied.
   [[nodiscard]] virtual absl::StatusOr<std::vector<bool>> ApplyIfEach(std::span<const ConditionalMutation> mutations);
 
   // Adds `delta` to the counter in `column` (a signed 64-bit big-endian cell; absent counts as 0) and returns the sum.
