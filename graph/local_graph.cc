@@ -87,13 +87,12 @@ class Sorter {
     if (!inside_1 || (inside_2 && edge.node2 < edge.node1)) {
       std::swap(oriented.node1, oriented.node2);
     }
-    const bool active =
-        inside_1 && inside_2 &&
-        (l2_1->second == l2_2->second || active_across_.contains(EdgeEnds{oriented.node1, oriented.node2}));
-    if (active) {
+    const bool active = (inside_1 && inside_2 && l2_1->second == l2_2->second) ||
+                        active_across_.contains(EdgeEnds{oriented.node1, oriented.node2});
+    if (active && inside_1 && inside_2) {
       graph_.active.push_back(oriented);
     } else if (outer == OuterEdges::kLoad) {
-      graph_.outer.push_back(oriented);
+      graph_.outer.push_back({oriented, active});
     }
   }
 
@@ -105,9 +104,9 @@ class Sorter {
 
 absl::Status DropReplacedPartners(const GraphView& view, LocalGraph& graph) {
   std::vector<NodeId> partners;
-  for (const Edge& edge : graph.outer) {
-    if (!graph.l2_of.contains(edge.node2)) {
-      partners.push_back(edge.node2);
+  for (const OuterEdge& outer : graph.outer) {
+    if (!graph.l2_of.contains(outer.edge.node2)) {
+      partners.push_back(outer.edge.node2);
     }
   }
   std::ranges::sort(partners);
@@ -119,7 +118,7 @@ absl::Status DropReplacedPartners(const GraphView& view, LocalGraph& graph) {
       replaced.insert(partners[i]);
     }
   }
-  std::erase_if(graph.outer, [&](const Edge& edge) { return replaced.contains(edge.node2); });
+  std::erase_if(graph.outer, [&](const OuterEdge& outer) { return replaced.contains(outer.edge.node2); });
   return absl::OkStatus();
 }
 

@@ -14,6 +14,12 @@
 
 namespace cleave::graph {
 
+// An edge that leaves the L2 nodes asked for, or is not active.
+struct OuterEdge {
+  Edge edge;
+  bool active = false;  // held by the graph, but its other end lies elsewhere
+};
+
 struct LocalGraph {
   // Every supervoxel of the L2 nodes asked for, and its L2 node.
   absl::flat_hash_map<NodeId, NodeId> l2_of;
@@ -21,7 +27,7 @@ struct LocalGraph {
   std::vector<Edge> active;
   // All other edges with node1 in l2_of: inactive ones, and those that lead to other L2 nodes, active or not. Each
   // once.
-  std::vector<Edge> outer;
+  std::vector<OuterEdge> outer;
 };
 
 enum class OuterEdges { kSkip, kLoad };

@@ -1,0 +1,26 @@
+// The rows of a plan: how new nodes, lineage and fresh supervoxels stand in the table.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+
+#include "edit/plan.h"
+#include "graph/graph_view.h"
+#include "graph/hierarchy.h"
+#include "graph/ids.h"
+#include "table/table.h"
+
+namespace cleave::edit {
+
+// Adds what PlanHierarchy found: new nodes' children and cross edges to `prepare`; parents and root lineage to `flip`;
+// the roots and L2 nodes to the plan's lists.
+void AddHierarchyRows(const graph::HierarchyPlan& hierarchy, graph::OperationId operation, Plan& plan);
+
+// Adds lineage for every fragment of `plan`. To `prepare`: where it came from, and its former's parents with their old
+// times, so that it leads to the old roots until the flip and in the past. To `flip`: what its former became. Source of
+// the columns: the field's supervoxel lineage.
+[[nodiscard]] absl::Status AddFragmentRows(const table::TableReader& reader, graph::OperationId operation, Plan& plan);
+
+}  // namespace cleave::edit

@@ -1,0 +1,358 @@
+#include "edit/split_plan.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+
+#include "base/status.h"
+#include "edit/edge_routing.h"
+#include "edit/fragment_contacts.h"
+#include "edit/l2_rewrite.h"
+#include "edit/plan_rows.h"
+#include "edit/voxel_split.h"
+#include "edit/working_graph.h"
+#include "graph/hierarchy.h"
+#include "graph/local_graph.h"
+#include "table/table.h"
+
+namespace cleave::edit {
+namespace {
+
+using graph::EdgeEnds;
+using graph::NodeId;
+
+constexpr int kScale = 0;
+// A family is cut in voxels once as a rule; fragments that still meet elsewhere in it ask for another round.
+constexpr int kVoxelRoundsMax = 4;
+
+// One attempt at a split, with the edges and voxels of one region.
+class Attempt {
+ public:
+  Attempt(graph::Dataset& dataset, const SplitRequirements& requirements, Stages& stages)
+      : dataset_(dataset),
+        layout_(dataset.layout()),
+        view_(dataset.Now()),
+        requirements_(requirements),
+        stages_(stages),
+        sources_(SupervoxelsOf(requirements.sources)),
+        sinks_(SupervoxelsOf(requirements.sinks)) {}
+
+  // True when sources and sinks end in different roots; the plan is then whole.
+  absl::StatusOr<bool> Run(const std::optional<Box>& region) {
+    CLEAVE_RETURN_IF_ERROR(Load(region));
+    CLEAVE_ASSIGN_OR_RETURN(planned_, PlannedVolume::Create(dataset_.segmentation()));
+    CLEAVE_ASSIGN_OR_RETURN(const RegionCut cut, CutRegion());
+    if (cut.removed.empty() && plan_.plan.fragments.empty()) {
+      return false;  // what joins the points lies outside the region
+    }
+    plan_.removed_edges = cut.removed;
+    CLEAVE_RETURN_IF_ERROR(PlanNodes());
+    if (!Parted()) {
+      return false;
+    }
+    CLEAVE_RETURN_IF_ERROR(FillRows());
+    return true;
+  }
+
+  SplitPlan Take() { return std::move(plan_); }
+
+ private:
+  static std::vector<NodeId> SupervoxelsOf(const std::vector<MarkedPoint>& points) {
+    std::vector<NodeId> ids;
+    for (const MarkedPoint& point : points) {
+      ids.push_back(point.supervoxel);
+    }
+    return ids;
+  }
+
+  absl::Status Load(const std::optional<Box>& region) {
+    const Stages::Scope scope(stages_, "read graph");
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> l2_nodes, view_.L2Nodes(requirements_.root, region));
+    CLEAVE_ASSIGN_OR_RETURN(graph::LocalGraph local, graph::LoadLocalGraph(view_, dataset_.table(), dataset_.edges(),
+                                                                           l2_nodes, graph::OuterEdges::kLoad));
+    working_.emplace(std::move(local));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<RegionCut> CutRegion() {
+    for (int round = 0; round < kVoxelRoundsMax; ++round) {
+      absl::StatusOr<RegionCut> cut = Cut();
+      if (!cut.ok() || cut->shared_families.empty()) {
+        return cut;
+      }
+      for (const std::vector<NodeId>& family : cut->shared_families) {
+        CLEAVE_RETURN_IF_ERROR(SplitFamily(family));
+      }
+      CLEAVE_RETURN_IF_ERROR(LookUpPoints());
+    }
+    return absl::FailedPreconditionError(
+        "the two sides still meet inside one supervoxel after it was cut; place more points on both sides");
+  }
+
+  absl::StatusOr<RegionCut> Cut() {
+    const Stages::Scope scope(stages_, "graph cut");
+    return working_->Cut(sources_, sinks_);
+  }
+
+  absl::Status SplitFamily(const std::vector<NodeId>& family) {
+    VoxelSplitRequest request{
+        family, {PointsIn(requirements_.sources, sources_, family), PointsIn(requirements_.sinks, sinks_, family)}};
+    CLEAVE_RETURN_IF_ERROR(LockChunksOf(family));
+    CLEAVE_ASSIGN_OR_RETURN(const VoxelSplit split,
+                            PlanVoxelSplit(*planned_, layout_, dataset_.ids(), dataset_.meta().voxel_size_nm, request,
+                                           working_->InfiniteEdges(family), stages_));
+    const Stages::Scope scope(stages_, "route edges");
+    CLEAVE_ASSIGN_OR_RETURN(const FragmentContacts contacts, FindContacts(*planned_, layout_, split));
+    const std::vector<RoutedEdge> old_edges = working_->EdgesOfReplaced(split);
+    for (const RoutedEdge& old : old_edges) {
+      if (old.active) {
+        touched_.insert(old.edge.node1);
+        touched_.insert(old.edge.node2);
+      }
+    }
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<RoutedEdge> routed,
+                            RouteEdges(*planned_, layout_, dataset_.meta().voxel_size_nm, split, contacts, old_edges));
+    working_->Replace(split, routed);
+    AddFragments(split);
+    return absl::OkStatus();
+  }
+
+  // A fragment of an earlier round that was cut again never was: it is replaced by its own fragments.
+  void AddFragments(const VoxelSplit& split) {
+    absl::flat_hash_map<NodeId, NodeId> former_of;
+    for (const Fragment& fragment : plan_.plan.fragments) {
+      former_of[fragment.id] = fragment.former;
+    }
+    absl::flat_hash_set<NodeId> cut_again;
+    std::vector<Fragment> fragments;
+    for (Fragment fragment : split.fragments) {
+      if (const auto former = former_of.find(fragment.former); former != former_of.end()) {
+        cut_again.insert(fragment.former);
+        fragment.former = former->second;
+      }
+      fragments.push_back(fragment);
+    }
+    std::erase_if(plan_.plan.fragments, [&](const Fragment& fragment) { return cut_again.contains(fragment.id); });
+    plan_.plan.fragments.insert(plan_.plan.fragments.end(), fragments.begin(), fragments.end());
+    if (!split.changed_box.empty()) {
+      plan_.plan.changed_boxes.push_back(split.changed_box);
+    }
+  }
+
+  static std::vector<VoxelPoint> PointsIn(const std::vector<MarkedPoint>& points, const std::vector<NodeId>& now,
+                                          const std::vector<NodeId>& family) {
+    std::vector<VoxelPoint> found;
+    for (size_t i = 0; i < points.size(); ++i) {
+      if (std::ranges::binary_search(family, now[i])) {
+        found.push_back(points[i].point);
+      }
+    }
+    return found;
+  }
+
+  // Locks the chunks of the family and one chunk around them: edges of neighbours are rewritten too.
+  absl::Status LockChunksOf(const std::vector<NodeId>& family) {
+    absl::flat_hash_set<ChunkPoint> chunks(plan_.plan.chunk_scope.begin(), plan_.plan.chunk_scope.end());
+    for (const NodeId id : family) {
+      const Box chunk = layout_.ChunkBox(layout_.ChunkOf(id));
+      for (const ChunkPoint near : layout_.ChunksOverlapping(Grow(chunk, {1, 1, 1}))) {
+        chunks.insert(near);
+      }
+    }
+    plan_.plan.chunk_scope.assign(chunks.begin(), chunks.end());
+    std::ranges::sort(plan_.plan.chunk_scope);
+    return requirements_.lock_chunks ? requirements_.lock_chunks(plan_.plan.chunk_scope) : absl::OkStatus();
+  }
+
+  absl::Status LookUpPoints() {
+    const auto look_up = [&](const std::vector<MarkedPoint>& points, std::vector<NodeId>& ids) -> absl::Status {
+      std::vector<VoxelPoint> voxels;
+      for (const MarkedPoint& point : points) {
+        voxels.push_back(point.point);
+      }
+      CLEAVE_ASSIGN_OR_RETURN(const std::vector<uint64_t> labels, planned_->volume().ReadVoxels(kScale, voxels));
+      ids = graph::ToNodeIds(labels);
+      return absl::OkStatus();
+    };
+    CLEAVE_RETURN_IF_ERROR(look_up(requirements_.sources, sources_));
+    return look_up(requirements_.sinks, sinks_);
+  }
+
+  absl::Status PlanNodes() {
+    const Stages::Scope scope(stages_, "plan nodes");
+    L2Rewrite rewrite(view_);
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> changed, ChangedL2Nodes());
+    CLEAVE_RETURN_IF_ERROR(rewrite.Retire(changed));
+    absl::flat_hash_map<NodeId, std::vector<NodeId>> fragments_of;
+    for (const Fragment& fragment : plan_.plan.fragments) {
+      fragments_of[fragment.former].push_back(fragment.id);
+    }
+    for (const auto& [former, fragments] : fragments_of) {
+      rewrite.ReplaceSupervoxel(former, fragments);
+    }
+    AddEdges(rewrite);
+    CLEAVE_ASSIGN_OR_RETURN(hierarchy_, graph::PlanHierarchy(view_, dataset_.ids(), changed, rewrite.Pieces()));
+    return absl::OkStatus();
+  }
+
+  // The L2 nodes of every supervoxel that was cut, lost an edge, or had one to a supervoxel that was cut.
+  absl::StatusOr<std::vector<NodeId>> ChangedL2Nodes() const {
+    absl::flat_hash_set<NodeId> changed;
+    std::vector<NodeId> outside;
+    const auto add = [&](NodeId supervoxel) {
+      if (const NodeId l2_node = working_->L2Of(supervoxel); l2_node != NodeId{}) {
+        changed.insert(l2_node);
+      } else {
+        outside.push_back(supervoxel);
+      }
+    };
+    for (const EdgeEnds& edge : plan_.removed_edges) {
+      add(edge.node1);
+      add(edge.node2);
+    }
+    for (const RoutedEdge& routed : working_->routed()) {
+      if (routed.active) {
+        add(routed.edge.node1);
+        add(routed.edge.node2);
+      }
+    }
+    for (const Fragment& fragment : plan_.plan.fragments) {
+      add(fragment.id);
+    }
+    for (const NodeId supervoxel : touched_) {
+      add(supervoxel);
+    }
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> parents, view_.Parents(outside));
+    for (const NodeId parent : parents) {
+      if (parent != NodeId{}) {
+        changed.insert(parent);
+      }
+    }
+    std::vector<NodeId> list(changed.begin(), changed.end());
+    std::ranges::sort(list);
+    return list;
+  }
+
+  void AddEdges(L2Rewrite& rewrite) const {
+    const absl::flat_hash_set<EdgeEnds> removed(plan_.removed_edges.begin(), plan_.removed_edges.end());
+    for (const graph::Edge& edge : working_->active()) {
+      const EdgeEnds ends{edge.node1, edge.node2};
+      if (layout_.EdgeLayer(ends.node1, ends.node2) == graph::kSupervoxelLayer && !removed.contains(ends.Sorted())) {
+        rewrite.Link(ends);
+      }
+    }
+    for (const NodeId l2_node : rewrite.retired()) {
+      if (!working_->l2_nodes().contains(l2_node)) {
+        rewrite.LinkAllOf(l2_node);
+      }
+    }
+    for (const RoutedEdge& routed : working_->routed()) {
+      const EdgeEnds ends{routed.edge.node1, routed.edge.node2};
+      if (routed.active && layout_.EdgeLayer(ends.node1, ends.node2) > graph::kSupervoxelLayer) {
+        rewrite.AddCrossEdge(ends);
+      }
+    }
+    for (const EdgeEnds& edge : plan_.removed_edges) {
+      rewrite.RemoveCrossEdge(edge);
+    }
+  }
+
+  // Whether every source ends in a root without a sink.
+  bool Parted() {
+    absl::flat_hash_map<NodeId, NodeId> parent_of;
+    for (const graph::PlannedNode& node : hierarchy_.nodes) {
+      for (const NodeId child : node.children) {
+        parent_of[child] = node.id;
+      }
+    }
+    const auto root_of = [&](NodeId id) {
+      for (auto up = parent_of.find(id); up != parent_of.end(); up = parent_of.find(id)) {
+        id = up->second;
+      }
+      return id;
+    };
+    absl::flat_hash_set<NodeId> source_roots;
+    for (const NodeId source : sources_) {
+      source_roots.insert(root_of(source));
+    }
+    return std::ranges::none_of(sinks_, [&](NodeId sink) { return source_roots.contains(root_of(sink)); });
+  }
+
+  absl::Status FillRows() {
+    const Stages::Scope scope(stages_, "plan rows");
+    AddHierarchyRows(hierarchy_, requirements_.operation, plan_.plan);
+    for (const graph::PlannedNode& node : hierarchy_.nodes) {
+      if (layout_.LayerOf(node.id) == graph::kL2Layer) {
+        plan_.plan.new_l2_nodes.push_back(node.id);
+      }
+    }
+    CLEAVE_RETURN_IF_ERROR(AddFragmentRows(dataset_.table(), requirements_.operation, plan_.plan));
+    std::vector<graph::Edge> edges;
+    for (const RoutedEdge& routed : working_->routed()) {
+      edges.push_back(routed.edge);
+    }
+    for (table::RowMutation& row : graph::SplitEdgeRows(layout_, edges)) {
+      plan_.plan.flip.push_back(std::move(row));
+    }
+    plan_.plan.voxels = planned_->writes().Take();
+    plan_.source_supervoxels = sources_;
+    plan_.sink_supervoxels = sinks_;
+    return absl::OkStatus();
+  }
+
+  graph::Dataset& dataset_;
+  const graph::IdLayout& layout_;
+  const graph::GraphView view_;
+  const SplitRequirements& requirements_;
+  Stages& stages_;
+  std::vector<NodeId> sources_;  // the supervoxels at the points, as the attempt goes on
+  std::vector<NodeId> sinks_;
+  std::optional<WorkingGraph> working_;
+  std::unique_ptr<PlannedVolume> planned_;
+  absl::flat_hash_set<NodeId> touched_;  // ends of active edges that routing took away
+  graph::HierarchyPlan hierarchy_;
+  SplitPlan plan_;
+};
+
+Box EnvelopeOf(const SplitRequirements& requirements) {
+  Box box = BoxAt(requirements.sources.front().point, {1, 1, 1});
+  for (const std::vector<MarkedPoint>* points : {&requirements.sources, &requirements.sinks}) {
+    for (const MarkedPoint& point : *points) {
+      box = Envelope(box, BoxAt(point.point, {1, 1, 1}));
+    }
+  }
+  return box;
+}
+
+}  // namespace
+
+absl::StatusOr<SplitPlan> PlanSplit(graph::Dataset& dataset, const SplitRequirements& requirements, Stages& stages) {
+  const graph::IdLayout& layout = dataset.layout();
+  // Regions of one and of four chunks around the points, then the whole object.
+  std::vector<std::optional<Box>> regions;
+  for (const int64_t margin_chunks : {1, 4}) {
+    const Extent3 size = layout.chunk_size();
+    const Box region = layout.AlignToChunks(
+        Grow(EnvelopeOf(requirements), {margin_chunks * size.x, margin_chunks * size.y, margin_chunks * size.z}));
+    if (region != layout.volume() && (regions.empty() || *regions.back() != region)) {
+      regions.emplace_back(region);
+    }
+  }
+  regions.emplace_back(std::nullopt);
+  for (const std::optional<Box>& region : regions) {
+    Attempt attempt(dataset, requirements, stages);
+    CLEAVE_ASSIGN_OR_RETURN(const bool parted, attempt.Run(region));
+    if (parted) {
+      return attempt.Take();
+    }
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("object ", graph::ToString(requirements.root),
+                   " stays in one piece whatever is cut between these points; place more points on both sides"));
+}
+
+}  // namespace cleave::edit

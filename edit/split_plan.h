@@ -1,0 +1,53 @@
+// Plans a split: parts one object so that no source and no sink point share a root.
+//
+//   1. The edges of the object around the points (the region: their envelope, grown by whole chunks).
+//   2. The graph cut of these edges. Where sources and sinks lie in one family of supervoxels, no edge can be cut: the
+//      family is cut in voxels, its edges are routed to the fragments, and the graph is cut again, all unwritten.
+//   3. New L2 nodes where anything changed, and the layers above.
+//   4. If a source and a sink still share a root, something outside the region joins them: the region grows, at last to
+//      the whole object. What then still joins them is named in the error.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "base/stages.h"
+#include "edit/plan.h"
+#include "graph/dataset.h"
+#include "graph/edges.h"
+#include "graph/ids.h"
+
+namespace cleave::edit {
+
+// A point a user marked, and the supervoxel it lies in now.
+struct MarkedPoint {
+  VoxelPoint point;
+  graph::NodeId supervoxel{};
+};
+
+struct SplitRequirements {
+  graph::OperationId operation{};
+  graph::NodeId root{};
+  std::vector<MarkedPoint> sources;
+  std::vector<MarkedPoint> sinks;
+  // Locks L2 chunks before their voxels are read; called with growing sets. Empty: no locks (a preview).
+  std::function<absl::Status(std::span<const ChunkPoint>)> lock_chunks;
+};
+
+struct SplitPlan {
+  Plan plan;
+  std::vector<graph::EdgeEnds> removed_edges;
+  // The supervoxels at the points after the cut, in the order of the points.
+  std::vector<graph::NodeId> source_supervoxels;
+  std::vector<graph::NodeId> sink_supervoxels;
+};
+
+// FAILED_PRECONDITION, saying what to do, where no cut exists or the points do not allow one.
+[[nodiscard]] absl::StatusOr<SplitPlan> PlanSplit(graph::Dataset& dataset, const SplitRequirements& requirements,
+                                                  Stages& stages);
+
+}  // namespace cleave::edit

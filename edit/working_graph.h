@@ -1,0 +1,60 @@
+// The edges of one object in one region while a split is being planned: stored at first, then with voxel cuts worked
+// in.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
+
+#include "edit/edge_routing.h"
+#include "edit/voxel_split.h"
+#include "graph/edges.h"
+#include "graph/ids.h"
+#include "graph/local_graph.h"
+
+namespace cleave::edit {
+
+// What parts sources from sinks in the region.
+struct RegionCut {
+  // Edges to remove, ends sorted; empty while a family must be cut first.
+  std::vector<graph::EdgeEnds> removed;
+  // The families that hold both a source and a sink, each ascending.
+  std::vector<std::vector<graph::NodeId>> shared_families;
+};
+
+class WorkingGraph {
+ public:
+  explicit WorkingGraph(graph::LocalGraph local);
+
+  // The L2 nodes of the region.
+  [[nodiscard]] const absl::flat_hash_set<graph::NodeId>& l2_nodes() const { return l2_nodes_; }
+  // The L2 node of a supervoxel in the region; of a fragment, its former's. 0 for any other id.
+  [[nodiscard]] graph::NodeId L2Of(graph::NodeId supervoxel) const;
+  [[nodiscard]] const std::vector<graph::Edge>& active() const { return local_.active; }
+  // New edges of voxel cuts, to be stored.
+  [[nodiscard]] const std::vector<RoutedEdge>& routed() const { return routed_; }
+
+  // The supervoxels that infinite edges join to `member` in the region, itself included, ascending.
+  [[nodiscard]] std::vector<graph::NodeId> FamilyOf(graph::NodeId member) const;
+  // The infinite edges inside a family.
+  [[nodiscard]] std::vector<graph::EdgeEnds> InfiniteEdges(std::span<const graph::NodeId> family) const;
+  // All edges, active or not, with an end among the supervoxels that `split` replaces.
+  [[nodiscard]] std::vector<RoutedEdge> EdgesOfReplaced(const VoxelSplit& split) const;
+
+  // Puts `edges` in the place of all edges of the replaced supervoxels.
+  void Replace(const VoxelSplit& split, const std::vector<RoutedEdge>& edges);
+
+  // Cuts the active edges. Errors are those of cut/graph_cut.h.
+  [[nodiscard]] absl::StatusOr<RegionCut> Cut(const std::vector<graph::NodeId>& sources,
+                                              const std::vector<graph::NodeId>& sinks) const;
+
+ private:
+  graph::LocalGraph local_;
+  absl::flat_hash_set<graph::NodeId> l2_nodes_;
+  std::vector<RoutedEdge> routed_;
+};
+
+}  // namespace cleave::edit
