@@ -17,20 +17,9 @@
 #include "base/array.h"
 #include "base/geometry.h"
 #include "volume/byte_stream.h"
+#include "volume/npy_header.h"
 
 namespace cleave::volume {
-
-struct NpyType {
-  bool is_signed = false;
-  int64_t byte_count = 8;  // 1, 2, 4 or 8
-  friend bool operator==(const NpyType&, const NpyType&) = default;
-};
-
-struct NpyHeader {
-  NpyType type;
-  Extent3 extent;
-  bool fortran_order = true;  // x fastest in the file; else z fastest
-};
 
 // Reads a file from front to back, a few planes at a time. Not thread-safe.
 class NpyReader {
