@@ -9,19 +9,21 @@
 //     ocdbt/GRAPH_ID/            the fork: its own manifest and GRAPH_ID_d/ data files
 //     intents/                   plans of operations that are committed but perhaps not yet applied
 //
-// A dataset is opened by one process at a time (the embedded table is locked). Thread-safe.
+// A dataset is opened by one process at a time (the embedded table is locked). Thread-safe, but for SealBase, which
+// runs alone. References that it hands out live as long as it does, those to the segmentation and its database until
+// SealBase.
 #pragma once
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
-#include "base/geometry.h"
 #include "graph/edges.h"
+#include "graph/graph_meta.h"
 #include "graph/graph_view.h"
 #include "graph/id_allocator.h"
 #include "graph/ids.h"
@@ -34,23 +36,13 @@ class Store;
 }
 namespace cleave::table {
 class Table;
-}
+struct RowMutation;
+}  // namespace cleave::table
 namespace cleave::volume {
 class Volume;
 }
 
 namespace cleave::graph {
-
-struct GraphMeta {
-  std::string graph_id = "graph";
-  Box volume;          // voxels of scale 0
-  Extent3 chunk_size;  // voxels of an L2 chunk
-  VoxelSizeNm voxel_size_nm;
-  absl::Time ingested;  // the time of every cell that ingest wrote
-};
-
-[[nodiscard]] std::string EncodeGraphMeta(const GraphMeta& meta);
-[[nodiscard]] absl::StatusOr<GraphMeta> DecodeGraphMeta(absl::string_view json);
 
 // A moment of the segmentation: a generation of the versioned store or a commit time; neither: the newest.
 struct VoxelMoment {
@@ -63,7 +55,8 @@ class Dataset {
   ~Dataset();
 
   // Makes the folders, an empty table and an empty base of one scale. The base is unsealed: it can be filled, and takes
-  // no edits. ALREADY_EXISTS when the folder holds a project (or anything else).
+  // no edits. ALREADY_EXISTS when the folder holds a project (or anything else); INVALID_ARGUMENT as ValidateGraphMeta.
+  // The base's chunks are 64 voxels along an axis, or as near to it as divides an L2 chunk: none lies in two of these.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Dataset>> Create(const std::string& folder,
                                                                        const GraphMeta& meta);
   // Opens a project whose base is sealed, and its fork. NOT_FOUND when the folder is not a project; FAILED_PRECONDITION
@@ -85,6 +78,9 @@ class Dataset {
   // TensorStore's kvstore specification of the fork, JSON text.
   [[nodiscard]] std::string KvStoreSpec() const;
 
+  // Ingest only: rows in one atomic step, visible when it returns, on disk only after SealBase. FAILED_PRECONDITION
+  // once the base is sealed.
+  [[nodiscard]] absl::Status ApplyUnsynced(std::span<const table::RowMutation> mutations);
   // Ends ingest: the base never changes again, and the fork is made. Idempotent.
   [[nodiscard]] absl::Status SealBase();
 

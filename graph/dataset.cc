@@ -1,0 +1,265 @@
+#include "graph/dataset.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "base/status.h"
+#include "ocdbt/database.h"
+#include "ocdbt/database_store.h"
+#include "ocdbt/fork.h"
+#include "store/file_store.h"
+#include "table/embedded_table.h"
+#include "volume/volume.h"
+
+namespace cleave::graph {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kProjectFile[] = "project.json";
+constexpr int64_t kStorageChunkVoxels = 64;  // along an axis
+
+// The folder layout of a project: every path under it is made here.
+class ProjectFolder {
+ public:
+  // A relative path is taken from the present working folder.
+  explicit ProjectFolder(const std::string& folder) : path_(fs::absolute(folder).lexically_normal().string()) {}
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::string table() const { return Below("table"); }
+  [[nodiscard]] std::shared_ptr<store::Store> root() const { return std::make_shared<store::FileStore>(path_); }
+  [[nodiscard]] std::shared_ptr<store::Store> edges() const { return At("edges"); }
+  [[nodiscard]] std::shared_ptr<store::Store> intents() const { return At("intents"); }
+  [[nodiscard]] std::shared_ptr<store::Store> base() const { return At("ocdbt/base"); }
+  [[nodiscard]] ocdbt::ForkPlace fork(const std::string& graph_id) const {
+    return {.base = base(), .folder = At(absl::StrCat("ocdbt/", graph_id)), .name = graph_id};
+  }
+
+ private:
+  [[nodiscard]] std::string Below(absl::string_view name) const { return absl::StrCat(path_, "/", name); }
+  [[nodiscard]] std::shared_ptr<store::Store> At(absl::string_view name) const {
+    return std::make_shared<store::FileStore>(Below(name));
+  }
+
+  std::string path_;
+};
+
+// Of the sizes that divide a graph chunk's, the one nearest to kStorageChunkVoxels by ratio. Sizes with large prime
+// factors have none that is near; then it is the graph chunk's own, rather than a sliver.
+int64_t StorageChunkVoxels(int64_t graph_chunk_voxels) {
+  constexpr int64_t kSmallest = 8;
+  constexpr int64_t kLargest = 512;
+  const auto distance = [](int64_t size) {
+    return std::abs(std::log2(static_cast<double>(size) / static_cast<double>(kStorageChunkVoxels)));
+  };
+  int64_t best = graph_chunk_voxels;
+  for (int64_t size = kSmallest; size <= std::min(graph_chunk_voxels, kLargest); ++size) {
+    if (graph_chunk_voxels % size == 0 && distance(size) < distance(best)) {
+      best = size;
+    }
+  }
+  return best;
+}
+
+volume::Info SegmentationInfo(const GraphMeta& meta) {
+  volume::Scale scale;
+  scale.key = volume::DefaultScaleKey(meta.voxel_size_nm);
+  scale.resolution = meta.voxel_size_nm;
+  scale.size = meta.volume.extent();
+  scale.voxel_offset = meta.volume.lo;
+  scale.chunk_size = {StorageChunkVoxels(meta.chunk_size.x), StorageChunkVoxels(meta.chunk_size.y),
+                      StorageChunkVoxels(meta.chunk_size.z)};
+  scale.encoding = volume::Encoding::kCompressedSegmentation;
+  volume::Info info;
+  info.data_type = volume::DataType::kUint64;
+  info.scales = {std::move(scale)};
+  return info;
+}
+
+absl::StatusOr<GraphMeta> ReadMeta(const ProjectFolder& folder) {
+  const std::shared_ptr<store::Store> root = folder.root();
+  CLEAVE_ASSIGN_OR_RETURN(const store::ReadResult read, root->Read(kProjectFile));
+  if (!read.value.has_value()) {
+    return absl::NotFoundError(absl::StrCat(folder.path(), " is not a Cleave project (no ", kProjectFile, ")"));
+  }
+  absl::StatusOr<GraphMeta> meta = DecodeGraphMeta(*read.value);
+  if (!meta.ok()) {
+    return Annotate(meta.status(), root->Describe(kProjectFile));
+  }
+  return meta;
+}
+
+// False also where there is no base yet.
+absl::StatusOr<bool> IngestEnded(const ProjectFolder& folder) {
+  absl::StatusOr<bool> sealed = ocdbt::IsSealed(*folder.base());
+  return absl::IsNotFound(sealed.status()) ? false : sealed;
+}
+
+absl::Status CheckNothingIsThere(const ProjectFolder& folder) {
+  std::error_code error;
+  const fs::file_status status = fs::status(folder.path(), error);
+  if (status.type() == fs::file_type::not_found ||
+      (status.type() == fs::file_type::directory && fs::is_empty(folder.path(), error) && !error)) {
+    return absl::OkStatus();
+  }
+  if (fs::exists(fs::path(folder.path()) / kProjectFile, error)) {
+    const absl::StatusOr<bool> ended = IngestEnded(folder);
+    return absl::AlreadyExistsError(
+        ended.ok() && !*ended
+            ? absl::StrCat(folder.path(), " holds a project whose ingest did not end; delete it and begin again")
+            : absl::StrCat(folder.path(), " holds a Cleave project already; name another folder, or delete it"));
+  }
+  return absl::AlreadyExistsError(absl::StrCat(folder.path(), " exists and is not an empty folder; name another one"));
+}
+
+// Makes the fork, unless it is there. A crash between sealing and forking leaves none; but one that has data files and
+// no manifest has lost it.
+absl::Status EnsureFork(const ocdbt::ForkPlace& place) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> keys, place.folder->List({}));
+  if (keys.empty()) {
+    return ocdbt::ForkDatabase(place);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+struct Dataset::State {
+  State(ProjectFolder project, GraphMeta graph_meta, IdLayout id_layout, std::unique_ptr<table::EmbeddedTable> opened)
+      : folder(std::move(project)),
+        meta(std::move(graph_meta)),
+        layout(std::move(id_layout)),
+        table(std::move(opened)),
+        edges(folder.edges()),
+        intents(folder.intents()),
+        ids(layout, *table) {}
+
+  // Shows `opened` as the segmentation.
+  absl::Status Use(std::unique_ptr<ocdbt::Database> opened) {
+    std::shared_ptr<ocdbt::Database> shared = std::move(opened);
+    CLEAVE_ASSIGN_OR_RETURN(segmentation, volume::Volume::Open(std::make_shared<ocdbt::DatabaseStore>(shared), ""));
+    database = std::move(shared);
+    return absl::OkStatus();
+  }
+
+  absl::Status UseFork() {
+    const ocdbt::ForkPlace place = folder.fork(meta.graph_id);
+    CLEAVE_RETURN_IF_ERROR(EnsureFork(place));
+    absl::StatusOr<std::unique_ptr<ocdbt::Database>> fork = ocdbt::OpenFork(place);
+    if (absl::IsNotFound(fork.status())) {
+      return absl::DataLossError(fork.status().message());
+    }
+    CLEAVE_RETURN_IF_ERROR(fork.status());
+    CLEAVE_RETURN_IF_ERROR(Use(*std::move(fork)));
+    sealed = true;
+    return absl::OkStatus();
+  }
+
+  const ProjectFolder folder;
+  const GraphMeta meta;
+  const IdLayout layout;
+  const std::unique_ptr<table::EmbeddedTable> table;
+  EdgeFiles edges;
+  const std::shared_ptr<store::Store> intents;
+  IdAllocator ids;
+  std::shared_ptr<ocdbt::Database> database;
+  std::unique_ptr<volume::Volume> segmentation;
+  bool sealed = false;
+};
+
+Dataset::Dataset() = default;
+Dataset::~Dataset() = default;
+
+absl::StatusOr<std::unique_ptr<Dataset>> Dataset::Create(const std::string& folder_name, const GraphMeta& meta) {
+  CLEAVE_RETURN_IF_ERROR(ValidateGraphMeta(meta));
+  CLEAVE_ASSIGN_OR_RETURN(IdLayout layout, IdLayout::Create(meta.volume, meta.chunk_size));
+  const ProjectFolder folder(folder_name);
+  CLEAVE_RETURN_IF_ERROR(CheckNothingIsThere(folder));
+  const std::string json = EncodeGraphMeta(meta);
+  CLEAVE_RETURN_IF_ERROR(folder.root()->Write(kProjectFile, json).status());
+  CLEAVE_ASSIGN_OR_RETURN(const GraphMeta stored, DecodeGraphMeta(json));
+  CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<table::EmbeddedTable> table,
+                          table::EmbeddedTable::Open(folder.table(), {.create_if_missing = true}));
+  auto dataset = std::unique_ptr<Dataset>(new Dataset);
+  dataset->state_ = std::make_unique<State>(folder, stored, std::move(layout), std::move(table));
+  CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<ocdbt::Database> database, ocdbt::Database::Create(folder.base(), {}));
+  auto store = std::make_shared<ocdbt::DatabaseStore>(std::shared_ptr<ocdbt::Database>(std::move(database)));
+  CLEAVE_RETURN_IF_ERROR(volume::Volume::Create(store, "", SegmentationInfo(meta)).status());
+  CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<ocdbt::Database> reopened, ocdbt::Database::Open(folder.base()));
+  CLEAVE_RETURN_IF_ERROR(dataset->state_->Use(std::move(reopened)));
+  return dataset;
+}
+
+absl::StatusOr<std::unique_ptr<Dataset>> Dataset::Open(const std::string& folder_name) {
+  const ProjectFolder folder(folder_name);
+  CLEAVE_ASSIGN_OR_RETURN(GraphMeta meta, ReadMeta(folder));
+  CLEAVE_ASSIGN_OR_RETURN(IdLayout layout, IdLayout::Create(meta.volume, meta.chunk_size));
+  absl::StatusOr<std::unique_ptr<table::EmbeddedTable>> table = table::EmbeddedTable::Open(folder.table(), {});
+  if (absl::IsUnavailable(table.status())) {
+    return Annotate(table.status(), absl::StrCat(folder.path(), " is in use"));
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const bool ended, IngestEnded(folder));
+  if (!ended) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the ingest of ", folder.path(), " did not end; delete the folder and ingest again"));
+  }
+  if (absl::IsFailedPrecondition(table.status())) {
+    return absl::DataLossError(table.status().message());
+  }
+  CLEAVE_RETURN_IF_ERROR(table.status());
+  auto dataset = std::unique_ptr<Dataset>(new Dataset);
+  dataset->state_ = std::make_unique<State>(folder, std::move(meta), std::move(layout), *std::move(table));
+  CLEAVE_RETURN_IF_ERROR(dataset->state_->UseFork());
+  return dataset;
+}
+
+const GraphMeta& Dataset::meta() const { return state_->meta; }
+const IdLayout& Dataset::layout() const { return state_->layout; }
+table::Table& Dataset::table() { return *state_->table; }
+EdgeFiles& Dataset::edges() { return state_->edges; }
+IdAllocator& Dataset::ids() { return state_->ids; }
+store::Store& Dataset::intents() { return *state_->intents; }
+volume::Volume& Dataset::segmentation() { return *state_->segmentation; }
+ocdbt::Database& Dataset::database() { return *state_->database; }
+std::string Dataset::KvStoreSpec() const { return state_->database->KvStoreSpec(); }
+GraphView Dataset::View(absl::Time at) const { return {state_->layout, *state_->table, at}; }
+
+absl::StatusOr<std::unique_ptr<volume::Volume>> Dataset::SegmentationAt(const VoxelMoment& moment) const {
+  const ocdbt::Database& database = *state_->database;
+  const auto snapshot = [&]() -> absl::StatusOr<ocdbt::Snapshot> {
+    if (moment.generation.has_value()) {
+      return database.At(ocdbt::GenerationNumber{*moment.generation});
+    }
+    return moment.time.has_value() ? database.At(ocdbt::CommittedBy{*moment.time}) : database.Newest();
+  }();
+  CLEAVE_RETURN_IF_ERROR(snapshot.status());
+  return volume::Volume::Over(std::make_shared<ocdbt::DatabaseStore>(state_->database, *snapshot), "",
+                              state_->segmentation->info());
+}
+
+absl::Status Dataset::ApplyUnsynced(std::span<const table::RowMutation> mutations) {
+  if (state_->sealed) {
+    return absl::FailedPreconditionError("the base is sealed: its ingest has ended");
+  }
+  return state_->table->ApplyUnsynced(mutations);
+}
+
+absl::Status Dataset::SealBase() {
+  if (state_->sealed) {
+    return absl::OkStatus();
+  }
+  // Rows first: a sealed base says that everything that ingest wrote is durable.
+  CLEAVE_RETURN_IF_ERROR(state_->table->Sync());
+  CLEAVE_RETURN_IF_ERROR(state_->table->Compact());
+  const std::shared_ptr<store::Store> base = state_->folder.base();
+  CLEAVE_RETURN_IF_ERROR(ocdbt::SealDatabase(*base));
+  return state_->UseFork();
+}
+
+}  // namespace cleave::graph

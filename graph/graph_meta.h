@@ -1,0 +1,36 @@
+// What a graph is: the content of a project's project.json.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+#include "base/geometry.h"
+
+namespace cleave::graph {
+
+struct GraphMeta {
+  std::string graph_id = "graph";
+  Box volume;          // voxels of scale 0
+  Extent3 chunk_size;  // voxels of an L2 chunk
+  VoxelSizeNm voxel_size_nm;
+  absl::Time ingested;  // the time of every cell that ingest wrote; whole milliseconds
+
+  friend bool operator==(const GraphMeta&, const GraphMeta&) = default;
+};
+
+// INVALID_ARGUMENT, saying which member is wrong and why: a graph id that cannot name a folder (letters, digits, '_'
+// and '-' can; "base" is taken), a voxel size that is not positive, a volume and chunk size that IdLayout refuses, a
+// time that is not finite.
+[[nodiscard]] absl::Status ValidateGraphMeta(const GraphMeta& meta);
+
+// JSON text for people to read, with a format version. REQUIRES: ValidateGraphMeta(meta) is OK. The time is cut to
+// whole milliseconds.
+[[nodiscard]] std::string EncodeGraphMeta(const GraphMeta& meta);
+// DATA_LOSS names the member that is missing or wrong; FAILED_PRECONDITION for a version that this program is too old
+// to read. Members that it does not know are ignored.
+[[nodiscard]] absl::StatusOr<GraphMeta> DecodeGraphMeta(absl::string_view json);
+
+}  // namespace cleave::graph

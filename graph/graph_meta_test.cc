@@ -1,0 +1,103 @@
+// Goal: project.json says what a graph is, exactly; a damaged or foreign file is refused with a message that helps.
+// Method: round trips, then one defect at a time.
+#include "graph/graph_meta.h"
+
+#include <string>
+
+#include "absl/strings/str_replace.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace cleave::graph {
+namespace {
+
+using testing::HasSubstr;
+
+GraphMeta Example() {
+  return {.graph_id = "pinky-40_a",
+          .volume = BoxAt({-7, 100, 3}, {130, 64, 65}),
+          .chunk_size = {64, 32, 16},
+          .voxel_size_nm = {8, 8.5, 40},
+          .ingested = absl::FromUnixMillis(1769860800123)};
+}
+
+TEST(GraphMeta, RoundTrips) {
+  const absl::StatusOr<GraphMeta> decoded = DecodeGraphMeta(EncodeGraphMeta(Example()));
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(*decoded, Example());
+}
+
+TEST(GraphMeta, IsTextForPeople) {
+  EXPECT_EQ(EncodeGraphMeta(Example()),
+            "{\n"
+            "  \"format\": \"cleave-project\",\n"
+            "  \"version\": 1,\n"
+            "  \"graph_id\": \"pinky-40_a\",\n"
+            "  \"voxel_offset\": [-7,100,3],\n"
+            "  \"size\": [130,64,65],\n"
+            "  \"chunk_size\": [64,32,16],\n"
+            "  \"voxel_size_nm\": [8.0,8.5,40.0],\n"
+            "  \"ingested\": \"2026-01-31T12:00:00.123Z\"\n"
+            "}\n");
+}
+
+TEST(GraphMeta, UnknownMembersAreIgnored) {
+  const std::string text = absl::StrReplaceAll(EncodeGraphMeta(Example()), {{"\"size\"", "\"note\": 1, \"size\""}});
+  const absl::StatusOr<GraphMeta> decoded = DecodeGraphMeta(text);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(*decoded, Example());
+}
+
+TEST(GraphMeta, NewerVersionIsRefused) {
+  const std::string text = absl::StrReplaceAll(EncodeGraphMeta(Example()), {{"\"version\": 1", "\"version\": 2"}});
+  const absl::Status status = DecodeGraphMeta(text).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("version 2"));
+}
+
+TEST(GraphMeta, DamageIsNamed) {
+  struct Damage {
+    const char* from;
+    const char* to;
+    const char* message;
+  };
+  const Damage damages[] = {
+      {"{\n", "[\n", "not JSON"},
+      {"cleave-project", "something", "format"},
+      {"\"version\": 1,", "", "version"},
+      {"\"pinky-40_a\"", "7", "graph_id"},
+      {"pinky-40_a", "../elsewhere", "graph id"},
+      {"pinky-40_a", "base", "graph id"},
+      {"[-7,100,3]", "[-7,100]", "voxel_offset"},
+      {"[-7,100,3]", "[-7,100,9223372036854775807]", "voxel_offset"},
+      {"[130,64,65]", "[130,64.5,65]", "size"},
+      {"[130,64,65]", "[130,64,18446744073709551615]", "size"},
+      {"[130,64,65]", "[130,0,65]", "empty"},
+      {"[64,32,16]", "[64,0,16]", "chunk size"},
+      {"[8.0,8.5,40.0]", "[8,\"8\",40]", "voxel_size_nm"},
+      {"[8.0,8.5,40.0]", "[8,0,40]", "voxel size"},
+      {"2026-01-31T12", "yesterday", "ingested"},
+  };
+  for (const Damage& damage : damages) {
+    const std::string text = absl::StrReplaceAll(EncodeGraphMeta(Example()), {{damage.from, damage.to}});
+    const absl::Status status = DecodeGraphMeta(text).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << damage.to;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(damage.message));
+  }
+}
+
+TEST(GraphMeta, ValidateNamesWhatIsWrong) {
+  GraphMeta meta = Example();
+  EXPECT_TRUE(ValidateGraphMeta(meta).ok());
+  meta.graph_id = "";
+  EXPECT_EQ(ValidateGraphMeta(meta).code(), absl::StatusCode::kInvalidArgument);
+  meta = Example();
+  meta.voxel_size_nm.z = -1;
+  EXPECT_THAT(std::string(ValidateGraphMeta(meta).message()), HasSubstr("voxel size 8,8.5,-1"));
+  meta = Example();
+  meta.ingested = absl::InfiniteFuture();
+  EXPECT_EQ(ValidateGraphMeta(meta).code(), absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace cleave::graph
