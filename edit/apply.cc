@@ -1,0 +1,123 @@
+#include "edit/apply.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+#include "base/crash_point.h"
+#include "base/status.h"
+#include "edit/lock_keys.h"
+#include "ocdbt/database.h"
+#include "store/store.h"
+#include "table/row_keys.h"
+#include "table/row_locks.h"
+#include "table/table.h"
+
+namespace cleave::edit {
+namespace {
+
+ocdbt::WriteBatch BatchOf(const Intent& intent) {
+  ocdbt::WriteBatch batch;
+  for (const store::KeyedWrite& write : intent.voxels) {
+    if (write.value.has_value()) {
+      batch.Put(write.key, *write.value, write.if_generation);
+    } else {
+      batch.Delete(write.key, write.if_generation);
+    }
+  }
+  batch.Put(VoxelMarkerKey(intent.operation), "", store::Generation::Absent());
+  return batch;
+}
+
+absl::StatusOr<bool> HoldsMarker(const ocdbt::Snapshot& snapshot, graph::OperationId operation) {
+  CLEAVE_ASSIGN_OR_RETURN(const store::ReadResult read, snapshot.Read(VoxelMarkerKey(operation)));
+  return read.value.has_value();
+}
+
+// The first version with the operation's marker, nullopt when the newest has none: a binary search, since a marker
+// stays.
+absl::StatusOr<std::optional<uint64_t>> FindVoxelGeneration(ocdbt::Database& database, graph::OperationId operation) {
+  CLEAVE_ASSIGN_OR_RETURN(const ocdbt::Snapshot newest, database.Newest());
+  CLEAVE_ASSIGN_OR_RETURN(const bool written, HoldsMarker(newest, operation));
+  if (!written) {
+    return std::nullopt;
+  }
+  uint64_t without = 0;
+  uint64_t with = newest.generation().value;
+  while (with - without > 1) {
+    const uint64_t middle = without + (with - without) / 2;
+    CLEAVE_ASSIGN_OR_RETURN(const ocdbt::Snapshot snapshot, database.At(ocdbt::GenerationNumber{middle}));
+    CLEAVE_ASSIGN_OR_RETURN(const bool holds, HoldsMarker(snapshot, operation));
+    (holds ? with : without) = middle;
+  }
+  return with;
+}
+
+// The version that holds the operation's voxels.
+absl::StatusOr<uint64_t> WriteVoxels(graph::Dataset& dataset, const Intent& intent) {
+  const absl::StatusOr<ocdbt::CommitResult> committed = dataset.database().Commit(BatchOf(intent));
+  if (committed.ok()) {
+    return committed->generation.value;
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const std::optional<uint64_t> generation,
+                          FindVoxelGeneration(dataset.database(), intent.operation));
+  if (generation.has_value()) {
+    return *generation;  // written before, by this process or by another
+  }
+  if (absl::IsAborted(committed.status())) {
+    return absl::InternalError(absl::StrCat(
+        "operation ", Value(intent.operation),
+        " holds its chunk locks, yet a chunk has changed since it was read: ", committed.status().message()));
+  }
+  return committed.status();
+}
+
+}  // namespace
+
+std::string VoxelMarkerKey(graph::OperationId operation) {
+  return absl::StrFormat("cleave/operation/%020d", Value(operation));
+}
+
+absl::StatusOr<uint64_t> VoxelGeneration(graph::Dataset& dataset) {
+  CLEAVE_ASSIGN_OR_RETURN(const ocdbt::Snapshot newest, dataset.database().Newest());
+  return newest.generation().value;
+}
+
+absl::StatusOr<OperationRecord> ApplyIntent(graph::Dataset& dataset, const Intent& intent, Stages& stages) {
+  const Stages::Scope scope(stages, "apply");
+  OperationLog log(dataset.table());
+  CLEAVE_ASSIGN_OR_RETURN(OperationRecord record, log.Read(intent.operation));
+  CLEAVE_RETURN_IF_ERROR(dataset.table().Apply(intent.prepare));
+  CrashPoint("edit.prepared");
+  if (!intent.voxels.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(record.written_generation, WriteVoxels(dataset, intent));
+    CrashPoint("edit.voxels_written");
+  }
+  record.status = OperationStatus::kSuccess;
+  record.chunk_scope.clear();
+  std::vector<table::RowMutation> flip = intent.flip;
+  flip.push_back(OperationLog::RowOf(record));
+  CLEAVE_RETURN_IF_ERROR(dataset.table().Apply(flip));
+  CrashPoint("edit.flipped");
+  return record;
+}
+
+absl::Status FinishOperation(graph::Dataset& dataset, Clock& clock, const InFlight& operation) {
+  const std::vector<std::string> roots = RootLockKeys(operation.locked_roots);
+  const std::vector<std::string> chunks = ChunkLockKeys(operation.chunk_scope);
+  table::RowLocks root_locks(dataset.table(), clock, table::LockedRows::kRoots);
+  table::RowLocks chunk_locks(dataset.table(), clock, table::LockedRows::kChunks);
+  CLEAVE_RETURN_IF_ERROR(chunk_locks.ReleaseIndefinite(chunks, Value(operation.id)));
+  CLEAVE_RETURN_IF_ERROR(root_locks.ReleaseIndefinite(roots, Value(operation.id)));
+  CLEAVE_RETURN_IF_ERROR(chunk_locks.Release(chunks, Value(operation.id)));
+  CLEAVE_RETURN_IF_ERROR(root_locks.Release(roots, Value(operation.id)));
+  CrashPoint("edit.unlocked");
+  CLEAVE_RETURN_IF_ERROR(dataset.intents().Delete(IntentKey(operation.id)));
+  CrashPoint("edit.intent_removed");
+  return OperationLog(dataset.table()).RemoveInFlight(operation.id);
+}
+
+}  // namespace cleave::edit

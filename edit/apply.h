@@ -1,0 +1,41 @@
+// Carries out intents. Whoever finds an intent that is not carried out to its end can do it again, and reaches the same
+// state, even while another process does the same.
+//
+//   1. prepare: rows that nothing points to yet. Their cells carry the operation's time, so writing them twice is
+//      writing them once.
+//   2. voxels: all chunks in one commit of the versioned store, together with a marker key named after the operation,
+//      which must not exist before. So they are written once, however often this step is run, and never over newer
+//      voxels.
+//   3. flip: rows that turn the new state on, with the operation's row set to success, in one batch.
+//   4. finish: locks released by value, the intent object and the in-flight row removed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "base/clock.h"
+#include "base/stages.h"
+#include "edit/intent.h"
+#include "edit/operation_log.h"
+#include "graph/dataset.h"
+
+namespace cleave::edit {
+
+// The key of the marker that says that an operation's voxels are in the segmentation's store.
+[[nodiscard]] std::string VoxelMarkerKey(graph::OperationId operation);
+
+// The newest version of the segmentation's store.
+[[nodiscard]] absl::StatusOr<uint64_t> VoxelGeneration(graph::Dataset& dataset);
+
+// Steps 1 to 3. Returns the operation's record as it stands then. INTERNAL when a chunk is not what was read although
+// the operation holds its lock.
+[[nodiscard]] absl::StatusOr<OperationRecord> ApplyIntent(graph::Dataset& dataset, const Intent& intent,
+                                                          Stages& stages);
+
+// Step 4. Idempotent.
+[[nodiscard]] absl::Status FinishOperation(graph::Dataset& dataset, Clock& clock, const InFlight& operation);
+
+}  // namespace cleave::edit

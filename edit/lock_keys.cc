@@ -1,0 +1,31 @@
+#include "edit/lock_keys.h"
+
+#include "table/row_keys.h"
+
+namespace cleave::edit {
+
+std::vector<std::string> RootLockKeys(std::span<const graph::NodeId> roots) {
+  std::vector<std::string> keys;
+  for (const graph::NodeId root : roots) {
+    keys.push_back(table::NodeRowKey(Value(root)));
+  }
+  return keys;
+}
+
+std::vector<std::string> ChunkLockKeys(std::span<const graph::NodeId> chunk_ids) {
+  std::vector<std::string> keys;
+  for (const graph::NodeId chunk : chunk_ids) {
+    keys.push_back(table::ChunkLockRowKey(Value(chunk)));
+  }
+  return keys;
+}
+
+std::vector<graph::NodeId> ChunkIds(const graph::IdLayout& layout, std::span<const ChunkPoint> chunks) {
+  std::vector<graph::NodeId> ids;
+  for (const ChunkPoint chunk : chunks) {
+    ids.push_back(layout.MakeNode({graph::kL2Layer, chunk}, graph::Segment{0}));
+  }
+  return ids;
+}
+
+}  // namespace cleave::edit

@@ -1,0 +1,69 @@
+// One operation from its first lock to its last: rows, locks and the commit, whatever the edit is.
+//
+//   Session session(dataset, clock, record);
+//   CLEAVE_RETURN_IF_ERROR(session.Begin(roots));          // row CREATED, root locks
+//   ... plan, with session.LockChunks(...) before voxels are read ...
+//   return session.Commit(std::move(plan), stages);        // indefinite locks, intent, apply, locks released
+//
+// A session that ends without a commit releases its locks and leaves a row that says why (Fail), or EXCEPTION without a
+// reason when it is simply dropped. A process that dies leaves the in-flight row, from which recovery does the same.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "base/clock.h"
+#include "base/stages.h"
+#include "edit/intent.h"
+#include "edit/operation_log.h"
+#include "edit/plan.h"
+#include "graph/dataset.h"
+#include "graph/ids.h"
+#include "table/row_locks.h"
+
+namespace cleave::edit {
+
+// Not thread-safe; one session a thread. Dataset and clock must outlive it.
+class Session {
+ public:
+  // `record` has an id; its status and time are the session's to set.
+  Session(graph::Dataset& dataset, Clock& clock, OperationRecord record);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();
+
+  // UNAVAILABLE when another operation holds one of the roots, ABORTED when one has been superseded. Either may be
+  // tried again in this session.
+  [[nodiscard]] absl::Status Begin(std::span<const graph::NodeId> roots);
+  // Adds locks for those of `chunks` that are not held yet. UNAVAILABLE when another operation holds one.
+  [[nodiscard]] absl::Status LockChunks(std::span<const ChunkPoint> chunks);
+  // What the log will say: sources, edges and so on. Takes effect with the commit.
+  [[nodiscard]] OperationRecord& record() { return record_; }
+
+  // ABORTED when a lock was lost while planning: nothing is written, plan again. After any other error the operation
+  // may be past its commit point; recovery finishes it.
+  [[nodiscard]] absl::StatusOr<OperationRecord> Commit(Plan plan, Stages& stages);
+
+  // Ends the operation before its commit point; returns `reason`.
+  absl::Status Fail(const absl::Status& reason);
+
+ private:
+  [[nodiscard]] absl::Status WriteInFlight();
+  [[nodiscard]] absl::Status ReleaseTemporal();
+  [[nodiscard]] absl::StatusOr<Intent> CommitIntent(Plan plan, Stages& stages);
+
+  graph::Dataset& dataset_;
+  Clock& clock_;
+  OperationLog log_;
+  table::RowLocks root_locks_;
+  table::RowLocks chunk_locks_;
+  OperationRecord record_;
+  InFlight in_flight_;
+  bool begun_ = false;  // rows or locks may exist
+  bool ended_ = false;  // nothing is left to clean up, or recovery has to
+};
+
+}  // namespace cleave::edit
