@@ -10,8 +10,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <filesystem>
-#include <limits>
 #include <numeric>
 #include <set>
 #include <utility>
@@ -21,207 +19,17 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
-#include <rocksdb/cache.h>
 #include <rocksdb/db.h>
-#include <rocksdb/filter_policy.h>
-#include <rocksdb/slice_transform.h>
-#include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
-#include "base/parallel.h"
 #include "base/status.h"
 #include "table/cell_map.h"
+#include "table/embedded_cursor.h"
 #include "table/embedded_key.h"
+#include "table/embedded_store.h"
 #include "table/row_latches.h"
 
 namespace cleave::table {
-namespace {
-
-constexpr absl::string_view kFormatKey(
-    "\x00\x00"
-    "format",
-    8);
-constexpr absl::string_view kFormat = "cleave.table.1";
-constexpr int kMaxOpenFiles = 512;
-constexpr uint64_t kFileBytes = uint64_t{64} << 20;
-
-rocksdb::Slice ToSlice(absl::string_view text) { return {text.data(), text.size()}; }
-absl::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
-
-absl::Status ToStatus(const rocksdb::Status& status) {
-  if (status.ok()) {
-    return absl::OkStatus();
-  }
-  const std::string message = status.ToString();
-  if (status.IsCorruption()) {
-    return absl::DataLossError(message);
-  }
-  if (status.IsNoSpace()) {
-    return absl::ResourceExhaustedError(message);
-  }
-  if (status.IsIOError() || status.IsBusy() || status.IsTimedOut() || status.IsTryAgain()) {
-    return absl::UnavailableError(message);
-  }
-  return absl::InternalError(message);
-}
-
-// Bloom filters are over the row's part of a key.
-class RowTransform final : public rocksdb::SliceTransform {
- public:
-  const char* Name() const override { return "cleave.row.1"; }
-  rocksdb::Slice Transform(const rocksdb::Slice& key) const override {
-    return {key.data(), RowPrefixSize(ToView(key))};
-  }
-  bool InDomain(const rocksdb::Slice& key) const override { return RowPrefixSize(ToView(key)) > 0; }
-};
-
-rocksdb::Options StoreOptions(const EmbeddedTableOptions& options) {
-  rocksdb::BlockBasedTableOptions blocks;
-  blocks.block_size = 16 << 10;
-  blocks.block_cache = rocksdb::NewLRUCache(static_cast<size_t>(options.block_cache_bytes));
-  blocks.cache_index_and_filter_blocks = true;  // else their memory has no bound
-  blocks.pin_l0_filter_and_index_blocks_in_cache = true;
-  blocks.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  blocks.whole_key_filtering = false;
-  blocks.format_version = 5;
-
-  rocksdb::Options store;
-  store.create_if_missing = true;  // whether one may be created is decided before
-  store.table_factory.reset(rocksdb::NewBlockBasedTableFactory(blocks));
-  store.prefix_extractor = std::make_shared<RowTransform>();
-  store.memtable_prefix_bloom_size_ratio = 0.05;
-  store.write_buffer_size = static_cast<size_t>(options.write_buffer_bytes);
-  store.max_write_buffer_number = 4;
-  store.target_file_size_base = kFileBytes;
-  store.level_compaction_dynamic_level_bytes = true;
-  store.compression = rocksdb::kZSTD;
-  store.compression_opts.level = 1;
-  store.max_open_files = kMaxOpenFiles;
-  store.max_background_jobs = std::max(2, DefaultThreadCount());
-  store.bytes_per_sync = 1 << 20;
-  // The end of the log may be half written; damage anywhere before it is an error, not a quiet loss.
-  store.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-  store.info_log_level = rocksdb::WARN_LEVEL;
-  store.keep_log_file_num = 3;
-  store.max_log_file_size = 4 << 20;
-  return store;
-}
-
-// A filter with all that a scan of many rows needs worked out once.
-class CellFilter {
- public:
-  explicit CellFilter(const Filter& filter)
-      : range(TimeRangeOf(filter)),
-        cells_per_column(filter.cells_per_column > 0 ? static_cast<size_t>(filter.cells_per_column)
-                                                     : std::numeric_limits<size_t>::max()),
-        columns(SortedColumns(filter)) {
-    for (const Column& column : columns) {
-      column_suffixes.push_back(ColumnSuffix(column));
-    }
-    if (range.end > std::numeric_limits<int64_t>::min()) {
-      AppendTime(range.end - 1, newest_time);
-    }
-  }
-  [[nodiscard]] bool empty() const { return range.begin >= range.end; }
-
-  const TimeRangeMs range;
-  const size_t cells_per_column;
-  const std::vector<Column> columns;
-  std::vector<std::string> column_suffixes;
-  std::string newest_time;  // the newest time let through, as the end of a key
-};
-
-// Walks over the cells of rows, forwards.
-class CellCursor {
- public:
-  explicit CellCursor(std::unique_ptr<rocksdb::Iterator> iterator) : iterator_(std::move(iterator)) {}
-
-  [[nodiscard]] bool valid() const { return iterator_->Valid(); }
-  [[nodiscard]] absl::string_view key() const { return ToView(iterator_->key()); }
-  [[nodiscard]] absl::string_view value() const { return ToView(iterator_->value()); }
-
-  void Seek(absl::string_view target) {
-    iterator_->Seek(ToSlice(target));
-    NoteStatus();
-  }
-  void Next() {
-    iterator_->Next();
-    NoteStatus();
-  }
-  // To the first key at or after `target`, which lies ahead: a few steps, and a seek if it is far.
-  void AdvanceTo(absl::string_view target) {
-    constexpr int kSteps = 4;
-    for (int step = 0; step < kSteps && valid() && key() < target; ++step) {
-      Next();
-    }
-    if (valid() && key() < target) {
-      Seek(target);
-    }
-  }
-  // The first error; seeks clear the iterator's own.
-  [[nodiscard]] const absl::Status& status() const { return status_; }
-
- private:
-  void NoteStatus() {
-    if (!iterator_->Valid() && status_.ok()) {
-      status_ = ToStatus(iterator_->status());
-    }
-  }
-
-  std::unique_ptr<rocksdb::Iterator> iterator_;
-  absl::Status status_;
-};
-
-void AddCell(const CellCursor& cursor, std::vector<Cell>& cells) {
-  cells.push_back({absl::FromUnixMillis(TimeOfKey(cursor.key())), std::string(cursor.value())});
-}
-
-// Cells of one column; the cursor stands at or before the first that may match.
-void ReadColumn(const CellFilter& filter, absl::string_view prefix, CellCursor& cursor, std::vector<Cell>& cells) {
-  while (cursor.valid() && absl::StartsWith(cursor.key(), prefix) && TimeOfKey(cursor.key()) >= filter.range.begin) {
-    AddCell(cursor, cells);
-    if (cells.size() == filter.cells_per_column) {
-      return;
-    }
-    cursor.Next();
-  }
-}
-
-void ReadGivenColumns(const CellFilter& filter, absl::string_view row_prefix, CellCursor& cursor, Row& row) {
-  std::string prefix;
-  for (size_t i = 0; i < filter.columns.size(); ++i) {
-    prefix.assign(row_prefix.data(), row_prefix.size());
-    prefix += filter.column_suffixes[i];
-    const size_t prefix_size = prefix.size();
-    prefix += filter.newest_time;
-    cursor.AdvanceTo(prefix);
-    prefix.resize(prefix_size);
-    std::vector<Cell> cells;
-    ReadColumn(filter, prefix, cursor, cells);
-    if (!cells.empty()) {
-      row.cells.emplace_hint(row.cells.end(), filter.columns[i], std::move(cells));
-    }
-  }
-}
-
-absl::Status ReadAllColumns(const CellFilter& filter, absl::string_view row_prefix, CellCursor& cursor, Row& row) {
-  while (cursor.valid() && absl::StartsWith(cursor.key(), row_prefix)) {
-    const absl::string_view key = cursor.key();
-    std::string prefix(key.substr(0, key.size() - kTimeBytes));
-    Column column;
-    CLEAVE_RETURN_IF_ERROR(DecodeColumnSuffix(absl::string_view(prefix).substr(row_prefix.size()), column));
-    cursor.AdvanceTo(absl::StrCat(prefix, filter.newest_time));
-    std::vector<Cell> cells;
-    ReadColumn(filter, prefix, cursor, cells);
-    if (!cells.empty()) {
-      row.cells.emplace_hint(row.cells.end(), std::move(column), std::move(cells));
-    }
-    cursor.AdvanceTo(EndOfPrefix(std::move(prefix)));
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace
 
 class EmbeddedTable::Impl {
  public:
@@ -270,11 +78,10 @@ absl::Status EmbeddedTable::Impl::ReadRowAt(const CellFilter& filter, CellCursor
   const std::string prefix = RowPrefix(row.key);
   if (filter.columns.empty()) {
     cursor.Seek(prefix);
-    CLEAVE_RETURN_IF_ERROR(ReadAllColumns(filter, prefix, cursor, row));
   } else {
     cursor.Seek(absl::StrCat(prefix, filter.column_suffixes.front(), filter.newest_time));
-    ReadGivenColumns(filter, prefix, cursor, row);
   }
+  CLEAVE_RETURN_IF_ERROR(ReadCells(filter, prefix, cursor, row));
   return cursor.status();
 }
 
@@ -315,11 +122,7 @@ absl::StatusOr<std::vector<Row>> EmbeddedTable::Impl::ReadRange(const RowRange& 
     const std::string prefix(cursor.key().substr(0, RowPrefixSize(cursor.key())));
     Row row;
     CLEAVE_RETURN_IF_ERROR(InFolder(DecodeRowPrefix(prefix, row.key)));
-    if (cell_filter.columns.empty()) {
-      CLEAVE_RETURN_IF_ERROR(InFolder(ReadAllColumns(cell_filter, prefix, cursor, row)));
-    } else {
-      ReadGivenColumns(cell_filter, prefix, cursor, row);
-    }
+    CLEAVE_RETURN_IF_ERROR(InFolder(ReadCells(cell_filter, prefix, cursor, row)));
     cursor.AdvanceTo(EndOfPrefix(prefix));
     if (!row.cells.empty()) {
       rows.push_back(std::move(row));
@@ -475,74 +278,12 @@ absl::Status EmbeddedTable::Impl::Compact() {
   return InFolder(ToStatus(store_->CompactRange(options, nullptr, nullptr)));
 }
 
-namespace {
-
-// Looks at the folder before RocksDB does: RocksDB would create one, or say less clearly what is wrong.
-absl::Status CheckFolder(const std::string& folder, const EmbeddedTableOptions& options) {
-  std::error_code error;
-  if (std::filesystem::exists(folder + "/CURRENT", error)) {
-    return absl::OkStatus();
-  }
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename().string();
-    if (absl::StartsWith(name, "MANIFEST-") || absl::EndsWith(name, ".sst")) {
-      return absl::DataLossError(absl::StrCat(folder, "/CURRENT is missing, but other files of a table are there"));
-    }
-  }
-  if (!options.create_if_missing) {
-    return absl::FailedPreconditionError(absl::StrCat("there is no table in ", folder));
-  }
-  std::filesystem::create_directories(folder, error);
-  return error ? absl::UnavailableError(absl::StrCat("cannot create ", folder, ": ", error.message()))
-               : absl::OkStatus();
-}
-
-absl::Status OpenError(const rocksdb::Status& status, const std::string& folder) {
-  const std::string message = status.ToString();
-  if (status.IsIOError() && absl::StrContains(message, "/LOCK")) {
-    return absl::UnavailableError(absl::StrCat(folder, ": project is in use by another process"));
-  }
-  if (status.IsCorruption() || status.IsPathNotFound() || status.IsInvalidArgument()) {
-    return absl::DataLossError(absl::StrCat(folder, " is damaged: ", message));
-  }
-  return Annotate(ToStatus(status), folder);
-}
-
-// A new store gets the mark of this format; any other must have it.
-absl::Status CheckFormat(rocksdb::DB& store, const std::string& folder, bool is_new) {
-  std::string format;
-  const rocksdb::Status status = store.Get({}, ToSlice(kFormatKey), &format);
-  if (status.IsNotFound() && is_new) {
-    rocksdb::WriteOptions options;
-    options.sync = true;
-    return Annotate(ToStatus(store.Put(options, ToSlice(kFormatKey), ToSlice(kFormat))), folder);
-  }
-  if (!status.ok() && !status.IsNotFound()) {
-    return Annotate(ToStatus(status), folder);
-  }
-  if (format != kFormat) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(folder, " holds no table of format ", kFormat, " but \"", absl::CHexEscape(format), "\""));
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace
-
 EmbeddedTable::EmbeddedTable(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 EmbeddedTable::~EmbeddedTable() = default;
 
 absl::StatusOr<std::unique_ptr<EmbeddedTable>> EmbeddedTable::Open(const std::string& folder,
                                                                    const EmbeddedTableOptions& options) {
-  CLEAVE_RETURN_IF_ERROR(CheckFolder(folder, options));
-  rocksdb::DB* opened = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(StoreOptions(options), folder, &opened);
-  std::unique_ptr<rocksdb::DB> store(opened);
-  if (!status.ok()) {
-    return OpenError(status, folder);
-  }
-  const bool is_new = store->GetLatestSequenceNumber() == 0;
-  CLEAVE_RETURN_IF_ERROR(CheckFormat(*store, folder, is_new));
+  CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<rocksdb::DB> store, OpenStore(folder, options));
   return std::unique_ptr<EmbeddedTable>(
       new EmbeddedTable(std::make_unique<Impl>(std::move(store), folder, *options.clock)));
 }
