@@ -12,7 +12,7 @@ function(cleave_room NAME)
   set(fuzzers ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER fuzzers INCLUDE REGEX "_fuzzer\\.cc$")
-  list(FILTER sources EXCLUDE REGEX "(_test|_fuzzer|/main)\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_test|_fuzzer|/main|/peer_main)\\.cc$")
   list(TRANSFORM ROOM_ROOMS PREPEND cleave_)
 
   if(sources)
@@ -35,6 +35,10 @@ function(cleave_room NAME)
     gtest_discover_tests(${NAME}_test DISCOVERY_MODE PRE_TEST PROPERTIES LABELS ${NAME} TIMEOUT 600)
   endif()
 
+  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${NAME}/peer_main.cc)
+    cleave_peer(${NAME})
+  endif()
+
   if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${NAME}/main.cc AND NOT CLEAVE_FUZZERS)
     add_executable(cleave ${NAME}/main.cc)
     target_link_libraries(cleave PRIVATE cleave_${NAME})
@@ -49,6 +53,20 @@ function(cleave_room NAME)
       target_link_options(${target} PRIVATE -fsanitize=fuzzer)
     endforeach()
   endif()
+endfunction()
+
+# A program NAME_peer from NAME/peer_main.cc, for other software to talk to, and a test from each NAME/*_interop_test.py
+# that does so. The scripts end with 77 where that software is not installed; such tests count as skipped.
+function(cleave_peer NAME)
+  add_executable(${NAME}_peer ${NAME}/peer_main.cc)
+  target_link_libraries(${NAME}_peer PRIVATE cleave_${NAME})
+  find_program(CLEAVE_PYTHON python3 HINTS ${CMAKE_SOURCE_DIR}/.venv/bin)
+  file(GLOB scripts CONFIGURE_DEPENDS ${NAME}/*_interop_test.py)
+  foreach(script ${scripts})
+    get_filename_component(test ${script} NAME_WE)
+    add_test(NAME ${test} COMMAND ${CLEAVE_PYTHON} ${script} $<TARGET_FILE:${NAME}_peer>)
+    set_tests_properties(${test} PROPERTIES LABELS ${NAME} TIMEOUT 600 SKIP_RETURN_CODE 77)
+  endforeach()
 endfunction()
 
 # Generates FILE's C++ into the build folder; the generated code is free of this project's warnings.
