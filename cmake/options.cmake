@@ -6,7 +6,7 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 set(CLEAVE_SANITIZE "" CACHE STRING "Sanitizers for every target: address,undefined or thread")
-option(CLEAVE_FUZZERS "Build the libFuzzer targets (needs clang)" OFF)
+option(CLEAVE_FUZZERS "Build the libFuzzer programs too (needs clang)" OFF)
 
 # Asserts stay on in release: -O2 without NDEBUG.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
@@ -16,12 +16,15 @@ if(CCACHE_PROGRAM)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
 endif()
 find_program(MOLD_PROGRAM mold)
-if(MOLD_PROGRAM AND NOT CLEAVE_FUZZERS)
+if(MOLD_PROGRAM)
   add_link_options(-fuse-ld=mold)
 endif()
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
                     -Woverloaded-virtual -Wimplicit-fallthrough -Werror)
+if(CLEAVE_FUZZERS)
+  add_compile_options(-fsanitize=fuzzer-no-link)  # coverage counters, which steer the fuzzers and leave tests alone
+endif()
 if(CLEAVE_SANITIZE)
   add_compile_options(-fsanitize=${CLEAVE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${CLEAVE_SANITIZE})
