@@ -174,7 +174,9 @@ absl::StatusOr<EditReport> Editor::Split(const SplitRequest& request) {
   session.record().source_supervoxels = split.source_supervoxels;
   session.record().sink_supervoxels = split.sink_supervoxels;
   session.record().removed_edges = split.removed_edges;
-  return Finish(dataset_, session, std::move(split.plan), stages);
+  CLEAVE_ASSIGN_OR_RETURN(EditReport report, Finish(dataset_, session, std::move(split.plan), stages));
+  report.supervoxel_components = std::move(split.components);
+  return report;
 }
 
 absl::StatusOr<EditReport> Editor::PreviewSplit(const SplitRequest& request) {
@@ -187,6 +189,7 @@ absl::StatusOr<EditReport> Editor::PreviewSplit(const SplitRequest& request) {
   const Stages stages = report.stages;
   report = ReportOf(record, split.plan);
   report.stages = stages;
+  report.supervoxel_components = std::move(split.components);
   CLEAVE_ASSIGN_OR_RETURN(report.generation, VoxelGeneration(dataset_));
   return report;
 }

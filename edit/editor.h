@@ -48,6 +48,8 @@ struct EditReport {
   std::vector<Fragment> fragments;
   std::vector<graph::EdgeEnds> added_edges;
   std::vector<graph::EdgeEnds> removed_edges;
+  // Split: the supervoxels around the cut, by what holds them together: the sources', the sinks', then the rest.
+  std::vector<std::vector<graph::NodeId>> supervoxel_components;
   std::vector<Box> changed_boxes;
   int64_t changed_chunk_count = 0;
   // The version of the voxel store that holds the edit; for an edit of the graph alone, and for a preview, the version

@@ -50,6 +50,7 @@ class Attempt {
       return false;  // what joins the points lies outside the region
     }
     plan_.removed_edges = cut.removed;
+    plan_.components = cut.components;
     CLEAVE_RETURN_IF_ERROR(PlanNodes());
     if (!Parted()) {
       return false;

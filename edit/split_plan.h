@@ -41,6 +41,8 @@ struct SplitRequirements {
 struct SplitPlan {
   Plan plan;
   std::vector<graph::EdgeEnds> removed_edges;
+  // The supervoxels of the region after the cut, by what holds them together: sources', sinks', the rest.
+  std::vector<std::vector<graph::NodeId>> components;
   // The supervoxels at the points after the cut, in the order of the points.
   std::vector<graph::NodeId> source_supervoxels;
   std::vector<graph::NodeId> sink_supervoxels;

@@ -171,6 +171,9 @@ absl::StatusOr<RegionCut> WorkingGraph::Cut(const std::vector<NodeId>& sources,
   for (const auto& [a, b] : cut.removed) {
     result.removed.push_back({NodeId{a}, NodeId{b}});
   }
+  for (const std::vector<uint64_t>& component : cut.components) {
+    result.components.push_back(graph::ToNodeIds(component));
+  }
   return result;
 }
 

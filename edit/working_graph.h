@@ -21,6 +21,8 @@ namespace cleave::edit {
 struct RegionCut {
   // Edges to remove, ends sorted; empty while a family must be cut first.
   std::vector<graph::EdgeEnds> removed;
+  // Supervoxels that hang together after the cut: the sources', the sinks', then the rest, each ascending.
+  std::vector<std::vector<graph::NodeId>> components;
   // The families that hold both a source and a sink, each ascending.
   std::vector<std::vector<graph::NodeId>> shared_families;
 };
