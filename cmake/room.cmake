@@ -35,15 +35,13 @@ function(cleave_room NAME)
     gtest_discover_tests(${NAME}_test DISCOVERY_MODE PRE_TEST PROPERTIES LABELS ${NAME} TIMEOUT 600)
   endif()
 
-  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${NAME}/peer_main.cc)
-    cleave_peer(${NAME})
-  endif()
-
   if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${NAME}/main.cc)
     add_executable(cleave ${NAME}/main.cc)
     target_link_libraries(cleave PRIVATE cleave_${NAME})
     set_target_properties(cleave PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
   endif()
+
+  cleave_python_tests(${NAME})
 
   if(CLEAVE_FUZZERS)
     foreach(fuzzer ${fuzzers})
@@ -55,17 +53,21 @@ function(cleave_room NAME)
   endif()
 endfunction()
 
-# A program NAME_peer from NAME/peer_main.cc, for other software to talk to, and a test from each NAME/*_interop_test.py
-# that does so. The scripts end with 77 where that software is not installed; such tests count as skipped.
-function(cleave_peer NAME)
-  add_executable(${NAME}_peer ${NAME}/peer_main.cc)
-  target_link_libraries(${NAME}_peer PRIVATE cleave_${NAME})
-  find_program(CLEAVE_PYTHON python3 HINTS ${CMAKE_SOURCE_DIR}/.venv/bin)
-  file(GLOB scripts CONFIGURE_DEPENDS ${NAME}/*_interop_test.py)
+# A program NAME_peer from NAME/peer_main.cc, for other software to talk to, and a test from each NAME/*_test.py. Such a
+# script gets the path of NAME_peer as its argument when there is one; tools/run_python_test says what else.
+function(cleave_python_tests NAME)
+  set(peer)
+  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${NAME}/peer_main.cc)
+    add_executable(${NAME}_peer ${NAME}/peer_main.cc)
+    target_link_libraries(${NAME}_peer PRIVATE cleave_${NAME})
+    set(peer $<TARGET_FILE:${NAME}_peer>)
+  endif()
+  file(GLOB scripts CONFIGURE_DEPENDS ${NAME}/*_test.py)
   foreach(script ${scripts})
     get_filename_component(test ${script} NAME_WE)
-    add_test(NAME ${test} COMMAND ${CLEAVE_PYTHON} ${script} $<TARGET_FILE:${NAME}_peer>)
-    set_tests_properties(${test} PROPERTIES LABELS ${NAME} TIMEOUT 600 SKIP_RETURN_CODE 77)
+    add_test(NAME ${NAME}.${test} COMMAND ${CMAKE_SOURCE_DIR}/tools/run_python_test ${script} ${peer})
+    set_tests_properties(${NAME}.${test} PROPERTIES LABELS ${NAME} TIMEOUT 600 SKIP_RETURN_CODE 77
+                         ENVIRONMENT "CLEAVE_BUILD_DIR=${CMAKE_BINARY_DIR};CLEAVE_PROGRAM=${CMAKE_BINARY_DIR}/cleave")
   endforeach()
 endfunction()
 
