@@ -12,62 +12,22 @@
 // Any number of processes, Cleave's and TensorStore's, may write one database.
 #pragma once
 
-#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 
-#include "base/clock.h"
 #include "ocdbt/config.h"
+#include "ocdbt/open_options.h"
+#include "ocdbt/seal.h"
 #include "ocdbt/snapshot.h"
 #include "ocdbt/version.h"
 #include "ocdbt/write_batch.h"
 #include "store/store.h"
 
 namespace cleave::ocdbt {
-
-// What the names of new data files begin with. A property of the writer, not of the database: a fork has its own.
-struct DataPrefixes {
-  std::string value = "d/";
-  std::string btree_node = "d/";
-  std::string version_tree_node = "d/";
-  // One prefix for all three.
-  [[nodiscard]] static DataPrefixes All(absl::string_view prefix);
-  friend bool operator==(const DataPrefixes&, const DataPrefixes&) = default;
-};
-
-struct OpenOptions {
-  DataPrefixes prefixes;
-  // Demands on the stored configuration; none by default, which always fits.
-  ConfigConstraints config;
-  // Given: the handle shows this version and is read-only.
-  std::optional<VersionSpec> version;
-  // True: writes are refused, and a sealed database can be opened.
-  bool read_only = false;
-  // Memory for decoded nodes.
-  size_t cache_bytes = size_t{128} << 20;
-  // A data file is written out when it has grown to this, so this much memory is used per prefix while committing.
-  uint64_t target_data_file_bytes = uint64_t{64} << 20;
-  // How long a commit may go on trying while other processes win: then UNAVAILABLE.
-  absl::Duration commit_timeout = absl::Minutes(2);
-  // Must outlive the database.
-  Clock* clock = &Clock::System();
-  RandomSource* random = &RandomSource::System();
-};
-
-struct CommitResult {
-  // The version in which the batch is visible: a new one, or, if it changed nothing, the one that was there.
-  GenerationNumber generation;
-  absl::Time commit_time;
-  bool changed = false;
-  // One per operation of the batch, in order: the key's generation after it (Absent() for deletes and ranges).
-  std::vector<store::Generation> key_generations;
-};
 
 // Selects versions of a list. Both bounds are inclusive.
 struct VersionRange {
@@ -120,11 +80,5 @@ class Database {
 
   std::unique_ptr<State> state_;
 };
-
-// Marks the database in `store` as complete: from then on it can only be read and forked. An object "sealed" beside the
-// manifest, of which TensorStore knows nothing. Writers that are open notice it at their next commit. Idempotent.
-// NOT_FOUND when there is no database.
-[[nodiscard]] absl::Status SealDatabase(store::Store& store);
-[[nodiscard]] absl::StatusOr<bool> IsSealed(const store::Store& store);
 
 }  // namespace cleave::ocdbt

@@ -61,6 +61,7 @@ struct VersionNodeReference {
 // The newest version that was committed at `time` or before. With a time in the future this follows new commits.
 struct CommittedBy {
   absl::Time time;
+  friend bool operator==(const CommittedBy&, const CommittedBy&) = default;
 };
 // Which version a reader wants.
 using VersionSpec = std::variant<GenerationNumber, CommittedBy>;
