@@ -12,9 +12,10 @@ struct NeuropilOptions {
   uint64_t seed = 1;
   Extent3 extent{256, 256, 64};
   VoxelSizeNm voxel_size_nm{8, 8, 40};
-  // Neurites that begin in a cubic micrometre; mouse cortex segmentations show about this many pieces.
-  double neurites_per_um3 = 3;
-  // The share of voxels that get a label; the rest, where fronts would have met last, is background (0).
+  // Neurites that begin in a cubic micrometre, if there is room; this many fill it as mouse cortex is filled.
+  double neurites_per_um3 = 6;
+  // The share of voxels that get a label, reached or slightly passed; the rest, where fronts would have met last, is
+  // background (0).
   double fill_fraction = 0.97;
   // The label of the first neurite; the others follow it.
   uint64_t first_label = 1;
