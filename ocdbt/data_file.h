@@ -23,10 +23,13 @@
 
 namespace cleave::ocdbt {
 
-// Cheap to copy: equal names that came from one table share their bytes.
+// Cheap to copy: equal names that came from one table share their bytes. It has no move, so that what was moved from
+// still has a name.
 class DataFileId {
  public:
   DataFileId() : paths_(Empty()) {}
+  DataFileId(const DataFileId&) = default;
+  DataFileId& operator=(const DataFileId&) = default;
   DataFileId(absl::string_view base_path, absl::string_view relative_path)
       : paths_(std::make_shared<const Paths>(Paths{std::string(base_path), std::string(relative_path)})) {}
   [[nodiscard]] const std::string& base_path() const { return paths_->base; }

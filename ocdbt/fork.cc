@@ -25,6 +25,13 @@ absl::Status ValidateName(const std::string& name) {
 
 std::string DataPrefix(const ForkPlace& place) { return absl::StrCat(place.name, "_d/"); }
 
+// The base's mark is not the fork's.
+StackLayer SealLayer(const ForkPlace& place) {
+  StackLayer layer = StackLayer::Exact(kSealKey, place.folder, kSealKey);
+  layer.in_specification = false;
+  return layer;
+}
+
 absl::StatusOr<bool> IsNumbered(const store::Store& base) {
   CLEAVE_ASSIGN_OR_RETURN(const store::ReadResult read, base.Read(kManifestKey));
   if (!read.value) {
@@ -40,7 +47,7 @@ absl::StatusOr<bool> IsNumbered(const store::Store& base) {
 // The fork's manifests lie in its own folder. A database of numbered manifests has many of them.
 StackLayer ManifestLayer(const ForkPlace& place, bool numbered) {
   constexpr absl::string_view kAllManifests = "manifest.";
-  return numbered ? StackLayer{place.folder, "", store::KeyRange::Prefix(kAllManifests), 0}
+  return numbered ? StackLayer{place.folder, "", store::KeyRange::Prefix(kAllManifests), 0, true}
                   : StackLayer::Exact(kManifestKey, place.folder, kManifestKey);
 }
 
@@ -68,11 +75,10 @@ absl::StatusOr<ForkedStore> StackFork(const ForkPlace& place) {
   CLEAVE_RETURN_IF_ERROR(ValidateName(place.name));
   CLEAVE_ASSIGN_OR_RETURN(const bool numbered, IsNumbered(*place.base));
   const std::string data_prefix = DataPrefix(place);
-  CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<store::StackStore> stack,
-                          store::StackStore::Create({StackLayer::Everything(place.base), ManifestLayer(place, numbered),
-                                                     StackLayer::Prefix(data_prefix, place.folder, data_prefix),
-                                                     // The base's mark is not the fork's.
-                                                     StackLayer::Exact(kSealKey, place.folder, kSealKey)}));
+  CLEAVE_ASSIGN_OR_RETURN(
+      std::unique_ptr<store::StackStore> stack,
+      store::StackStore::Create({StackLayer::Everything(place.base), ManifestLayer(place, numbered),
+                                 StackLayer::Prefix(data_prefix, place.folder, data_prefix), SealLayer(place)}));
   return ForkedStore{std::move(stack), DataPrefixes::All(data_prefix)};
 }
 

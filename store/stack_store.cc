@@ -63,17 +63,18 @@ Json RangeSpec(const StackLayer& layer) {
 
 }  // namespace
 
-StackLayer StackLayer::Everything(std::shared_ptr<Store> store) { return {std::move(store), "", {}, 0}; }
+StackLayer StackLayer::Everything(std::shared_ptr<Store> store) { return {std::move(store), "", {}, 0, true}; }
 
 StackLayer StackLayer::Exact(absl::string_view key, std::shared_ptr<Store> store, absl::string_view path) {
   return {std::move(store),
           std::string(path),
           {std::string(key), absl::StrCat(key, absl::string_view("\0", 1))},
-          key.size()};
+          key.size(),
+          true};
 }
 
 StackLayer StackLayer::Prefix(absl::string_view prefix, std::shared_ptr<Store> store, absl::string_view path) {
-  return {std::move(store), std::string(path), KeyRange::Prefix(prefix), prefix.size()};
+  return {std::move(store), std::string(path), KeyRange::Prefix(prefix), prefix.size(), true};
 }
 
 absl::StatusOr<std::unique_ptr<StackStore>> StackStore::Create(std::vector<StackLayer> layers) {
@@ -173,6 +174,9 @@ std::string StackStore::Describe(absl::string_view key) const {
 std::string StackStore::KvStoreSpec() const {
   Json spec = {{"driver", "kvstack"}, {"layers", Json::array()}};
   for (const StackLayer& layer : layers_) {
+    if (!layer.in_specification) {
+      continue;
+    }
     const std::string base_text = layer.store->KvStoreSpec();
     if (base_text.empty()) {
       return "";

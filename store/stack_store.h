@@ -20,6 +20,8 @@ struct StackLayer {
   std::string path;
   KeyRange range;
   size_t strip_prefix = 0;
+  // False leaves the layer out of KvStoreSpec(): it holds keys that TensorStore does not know of.
+  bool in_specification = true;
 
   // All keys, unchanged.
   [[nodiscard]] static StackLayer Everything(std::shared_ptr<Store> store);

@@ -55,10 +55,10 @@ TEST(StackStore, KeysOutsideEveryLayer) {
 
 TEST(StackStore, RefusesImpossibleLayers) {
   const auto store = std::make_shared<MemoryStore>();
-  EXPECT_EQ(StackStore::Create({{store, "", {"b", "a"}, 0}}).status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(StackStore::Create({{store, "", KeyRange::Prefix("ab"), 3}}).status().code(),
+  EXPECT_EQ(StackStore::Create({{store, "", {"b", "a"}, 0, true}}).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(StackStore::Create({{store, "", KeyRange::Prefix("ab"), 3, true}}).status().code(),
             absl::StatusCode::kInvalidArgument);
-  EXPECT_TRUE(StackStore::Create({{store, "", {"abc", "abd"}, 3}}).ok());
+  EXPECT_TRUE(StackStore::Create({{store, "", {"abc", "abd"}, 3, true}}).ok());
 }
 
 TEST(StackStore, SpecIsTensorStoresJson) {
@@ -66,8 +66,8 @@ TEST(StackStore, SpecIsTensorStoresJson) {
   const auto stack = StackStore::Create({StackLayer::Everything(file),
                                          StackLayer::Exact("m", file, "f/m"),
                                          StackLayer::Prefix("g/", file, "f/g/"),
-                                         {file, "q/", KeyRange::Prefix("n."), 0},
-                                         {file, "", {"x", "z"}, 0}})
+                                         {file, "q/", KeyRange::Prefix("n."), 0, true},
+                                         {file, "", {"x", "z"}, 0, true}})
                          .value();
   EXPECT_EQ(stack->KvStoreSpec(),
             R"({"driver":"kvstack","layers":[{"base":{"driver":"file","path":"/w/"}},)"
@@ -89,14 +89,14 @@ StackLayer RandomLayer(std::mt19937& random, const std::shared_ptr<Store>& store
   const std::string path = absl::StrCat("layer", number, "/x");
   switch (random() % 4) {
     case 0:
-      return {store, path, {}, 0};
+      return {store, path, {}, 0, true};
     case 1:
       return StackLayer::Exact(RandomKey(random), store, path);
     case 2:
       return StackLayer::Prefix(RandomKey(random), store, path);
     default: {
       const std::string a = RandomKey(random), b = RandomKey(random);
-      return {store, path, {std::min(a, b), std::max(a, b)}, 0};
+      return {store, path, {std::min(a, b), std::max(a, b)}, 0, true};
     }
   }
 }
