@@ -44,7 +44,25 @@ using graph::Segment;
 constexpr int64_t kVoxelsPerChunkMax = int64_t{1} << 27;  // a thread holds a chunk's voxels as 64-bit numbers
 constexpr int64_t kChunksPerThread = 8;                   // in a group or batch, so that no thread waits for long
 
+absl::Status CheckOptions(const IngestOptions& options) {
+  if (options.threads < 1) {
+    return absl::InvalidArgumentError(absl::StrCat("cannot work with ", options.threads, " threads"));
+  }
+  if (options.project_folder.empty()) {
+    return absl::InvalidArgumentError("a project needs a folder");
+  }
+  const VoxelPoint offset = options.voxel_offset.value_or(VoxelPoint{});
+  for (int axis = 0; axis < 3; ++axis) {
+    if (offset[axis] < -graph::kVoxelCoordinateMax || offset[axis] > graph::kVoxelCoordinateMax) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the voxel offset ", ToString(offset), " reaches beyond ", graph::kVoxelCoordinateMax));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<GraphMeta> MakeMeta(const volume::LabelSource& source, const IngestOptions& options) {
+  CLEAVE_RETURN_IF_ERROR(CheckOptions(options));
   GraphMeta meta;
   meta.graph_id = options.graph_id;
   const Box bounds = source.bounds();

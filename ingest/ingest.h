@@ -1,6 +1,9 @@
 // A segmentation becomes a project: a base volume of supervoxels, and the chunked graph over it.
 //
-//   IngestOptions options{.project_folder = "demo", .labels = "labels.npy.zst", .voxel_size_nm = {{8, 8, 40}}};
+//   IngestOptions options;
+//   options.project_folder = "demo";
+//   options.labels = "labels.npy.zst";
+//   options.voxel_size_nm = VoxelSizeNm{8, 8, 40};
 //   CLEAVE_ASSIGN_OR_RETURN(const IngestReport report, Ingest(options, *MakeProgressBar()));
 //
 // An ingest that fails or is stopped leaves a project that cannot be opened; delete its folder and begin again.

@@ -18,12 +18,15 @@
 #include "gtest/gtest.h"
 
 #include "graph/dataset.h"
+#include "ingest/fuse.h"
 #include "ingest/oracle_testing.h"
 #include "store/temporary_folder.h"
 #include "table/columns.h"
 #include "table/row_keys.h"
 #include "table/table.h"
+#include "volume/label_source.h"
 #include "volume/npy.h"
+#include "volume/test_labels.h"
 #include "volume/volume.h"
 
 namespace cleave::ingest {
@@ -37,6 +40,8 @@ using graph::GraphView;
 using graph::IdLayout;
 using graph::NodeId;
 using testing::HasSubstr;
+using volume::Random;
+using volume::TestSeed;
 
 // One project and the model it must be like.
 class Comparison {
@@ -275,20 +280,17 @@ class IngestTest : public testing::Test {
   store::TemporaryFolder folder_;
 };
 
-int64_t Draw(std::mt19937_64& random, int64_t low, int64_t high) {
-  return std::uniform_int_distribution<int64_t>(low, high)(random);
-}
-
 TEST_F(IngestTest, RandomVolumesAreLikeTheModel) {
   std::mt19937_64 random(TestSeed());
   for (int round = 0; round < 12; ++round) {
-    const Extent3 extent{Draw(random, 1, 37), Draw(random, 1, 37), Draw(random, 1, 37)};
+    const Extent3 extent{Random(random, 1, 37), Random(random, 1, 37), Random(random, 1, 37)};
     const Array3<uint64_t> labels = RandomBlobs(random, extent);
     IngestOptions options = Options();
-    options.chunk_size = {Draw(random, 3, 40), Draw(random, 3, 20), Draw(random, 2, 12)};
-    options.threads = static_cast<int>(Draw(random, 1, 4));
+    options.chunk_size = {Random(random, 3, 40), Random(random, 3, 20), Random(random, 2, 12)};
+    options.threads = static_cast<int>(Random(random, 1, 4));
     if (round % 3 != 0) {
-      options.voxel_offset = VoxelPoint{Draw(random, -100, 100), Draw(random, -100, 100), Draw(random, -100, 100)};
+      options.voxel_offset =
+          VoxelPoint{Random(random, -100, 100), Random(random, -100, 100), Random(random, -100, 100)};
     }
     SCOPED_TRACE(absl::StrCat("extent ", ToString(extent), " chunk size ", ToString(options.chunk_size)));
     std::vector<LabelObject> agglomeration;
@@ -333,6 +335,30 @@ TEST_F(IngestTest, LonelySupervoxelsSkipLayers) {
   IngestOptions options = Options();
   options.chunk_size = {4, 4, 4};
   ExpectLikeOracle(labels, options, {});
+}
+
+TEST_F(IngestTest, RealNeuropil) {
+  const std::string path = volume::DataFile("pinky40_neuropil_8x8x40_128x128x128_u32.npy.zst");
+  if (path.empty()) {
+    GTEST_SKIP() << "the pinky40 cutout is not there";
+  }
+  const auto source = volume::OpenLabelSource(path);
+  ASSERT_TRUE(source.ok()) << source.status();
+  const auto labels = (*source)->ReadBox((*source)->bounds());
+  ASSERT_TRUE(labels.ok()) << labels.status();
+  // Fused: the two labels with the largest contact. One object: another touching pair and some third label.
+  const std::vector<TouchingPair> pairs = TouchingPairs(labels->view(), *Options().voxel_size_nm);
+  ASSERT_GT(pairs.size(), 50u);
+  IngestOptions options = Options();
+  options.chunk_size = {48, 64, 32};
+  options.fuse = {{pairs.front().a, pairs.front().b}};
+  WriteFile("agglomeration.csv", absl::StrCat(pairs[1].a, ",1\n", pairs[1].b, ",1\n", pairs[7].b, ",1\n"));
+  options.agglomeration_file = Path("agglomeration.csv");
+  const auto agglomeration = ReadAgglomeration(options.agglomeration_file);
+  ASSERT_TRUE(agglomeration.ok());
+  const auto map = LabelMap::Create(options.fuse, *agglomeration);
+  ASSERT_TRUE(map.ok());
+  ExpectLikeOracle(*labels, options, *map);
 }
 
 TEST_F(IngestTest, IdsDoNotDependOnThreads) {
@@ -429,12 +455,18 @@ TEST_F(IngestRefusal, ChunksTooLargeForMemory) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("too large"));
 }
 
-TEST_F(IngestRefusal, VoxelSizeAndGraphId) {
+TEST_F(IngestRefusal, OptionsOutOfRange) {
   IngestOptions options = Options();
   options.voxel_size_nm.reset();
   ExpectRefused(options, absl::StatusCode::kInvalidArgument, "how large a voxel is");
   options.voxel_size_nm = VoxelSizeNm{8, 0, 40};
   ExpectRefused(options, absl::StatusCode::kInvalidArgument, "voxel size 8,0,40");
+  options = Options();
+  options.voxel_offset = VoxelPoint{0, INT64_MIN, 0};
+  ExpectRefused(options, absl::StatusCode::kInvalidArgument, "voxel offset");
+  options = Options();
+  options.threads = 0;
+  ExpectRefused(options, absl::StatusCode::kInvalidArgument, "0 threads");
   options = Options();
   options.graph_id = "a/b";
   ExpectRefused(options, absl::StatusCode::kInvalidArgument, "'a/b' cannot be a graph id");

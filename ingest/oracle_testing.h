@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
-#include <iostream>
 #include <map>
 #include <random>
 #include <set>
@@ -18,14 +17,6 @@
 #include "graph/ids.h"
 
 namespace cleave::ingest {
-
-// CLEAVE_TEST_SEED, or a fresh seed; printed, so that a failure can be run again.
-inline uint64_t TestSeed() {
-  const char* text = std::getenv("CLEAVE_TEST_SEED");
-  const uint64_t seed = text != nullptr ? std::strtoull(text, nullptr, 10) : std::random_device()();
-  std::cout << "CLEAVE_TEST_SEED=" << seed << '\n';
-  return seed;
-}
 
 // Blobs of a few labels: cells around random centres, some of them background, so that labels meet at chunk faces,
 // edges and corners, and some labels have several pieces.
