@@ -42,6 +42,13 @@ bool CanNameAFolder(absl::string_view graph_id) {
   return !graph_id.empty() && graph_id.size() <= 100 && graph_id != "base";
 }
 
+bool InRange(int64_t coordinate) { return coordinate >= -kVoxelCoordinateMax && coordinate <= kVoxelCoordinateMax; }
+
+template <typename Vector>
+bool AllInRange(const Vector& v) {
+  return InRange(v.x) && InRange(v.y) && InRange(v.z);
+}
+
 bool IsSize(double nm) { return std::isfinite(nm) && nm > 0; }
 
 absl::Status Wrong(absl::string_view member, absl::string_view expected) {
@@ -50,11 +57,10 @@ absl::Status Wrong(absl::string_view member, absl::string_view expected) {
 
 // Whole numbers are bounded so that sums of them cannot overflow.
 bool IsInteger(const Json& json) {
-  constexpr int64_t kLargest = int64_t{1} << 48;
   if (json.is_number_unsigned()) {
-    return json.get<uint64_t>() <= uint64_t{kLargest};
+    return json.get<uint64_t>() <= uint64_t{kVoxelCoordinateMax};
   }
-  return json.is_number_integer() && json.get<int64_t>() >= -kLargest && json.get<int64_t>() <= kLargest;
+  return json.is_number_integer() && InRange(json.get<int64_t>());
 }
 
 template <typename Number>
@@ -114,6 +120,10 @@ absl::Status ValidateGraphMeta(const GraphMeta& meta) {
   }
   if (meta.ingested == absl::InfiniteFuture() || meta.ingested == absl::InfinitePast()) {
     return absl::InvalidArgumentError("the time of ingest must be finite");
+  }
+  if (!AllInRange(meta.volume.lo) || !AllInRange(meta.volume.hi) || !AllInRange(meta.chunk_size)) {
+    return absl::InvalidArgumentError(absl::StrCat("the volume ", ToString(meta.volume), " or the chunk size ",
+                                                   ToString(meta.chunk_size), " reaches beyond ", kVoxelCoordinateMax));
   }
   return IdLayout::Create(meta.volume, meta.chunk_size).status();
 }

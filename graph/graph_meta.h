@@ -1,6 +1,7 @@
 // What a graph is: the content of a project's project.json.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -10,6 +11,9 @@
 #include "base/geometry.h"
 
 namespace cleave::graph {
+
+// No coordinate of a volume, and no chunk size, is larger: sums of a few of them cannot overflow.
+inline constexpr int64_t kVoxelCoordinateMax = int64_t{1} << 48;
 
 struct GraphMeta {
   std::string graph_id = "graph";

@@ -95,6 +95,9 @@ TEST(GraphMeta, ValidateNamesWhatIsWrong) {
   meta.voxel_size_nm.z = -1;
   EXPECT_THAT(std::string(ValidateGraphMeta(meta).message()), HasSubstr("voxel size 8,8.5,-1"));
   meta = Example();
+  meta.volume.hi.y = kVoxelCoordinateMax + 1;
+  EXPECT_THAT(std::string(ValidateGraphMeta(meta).message()), HasSubstr("reaches beyond"));
+  meta = Example();
   meta.ingested = absl::InfiniteFuture();
   EXPECT_EQ(ValidateGraphMeta(meta).code(), absl::StatusCode::kInvalidArgument);
 }
