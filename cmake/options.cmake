@@ -22,6 +22,9 @@ endif()
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
                     -Woverloaded-virtual -Wimplicit-fallthrough -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  add_compile_options(-Wno-string-concatenation)  # bytes of a test are often written over several lines
+endif()
 if(CLEAVE_FUZZERS)
   add_compile_options(-fsanitize=fuzzer-no-link)  # coverage counters, which steer the fuzzers and leave tests alone
 endif()
