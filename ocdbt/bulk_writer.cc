@@ -167,9 +167,9 @@ absl::StatusOr<CommitResult> BulkWriter::Finish() {
   const absl::StatusOr<CommittedVersion> committed = database.committer->CommitRoot(
       *nodes, [&](const Version& newest) { return state_->BuildTree(newest, *database.reader, *nodes); },
       [] { return std::set<DataFileId>(); });
-  if (committed.ok() || absl::IsUnavailable(committed.status())) {
+  if (committed.ok() || nodes->kept_all()) {  // committed, or nobody knows
     for (auto& [thread, writer] : state_->value_writers) {
-      writer->KeepAll();  // committed, or perhaps
+      writer->KeepAll();
     }
   }
   CLEAVE_RETURN_IF_ERROR(committed.status());

@@ -82,6 +82,11 @@ void DataFileWriter::ForgetNodes() {
   }
 }
 
+void DataFileWriter::KeepAll() {
+  written_.clear();
+  kept_all_ = true;
+}
+
 void DataFileWriter::RemoveUnused(const std::set<DataFileId>& used) {
   std::erase_if(written_, [&](const WrittenFile& file) {
     if (file.has_nodes || used.contains(file.id)) {

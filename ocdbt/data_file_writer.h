@@ -39,7 +39,8 @@ class DataFileWriter {
   // Forgets the nodes appended so far: the attempt to commit them was lost.
   void ForgetNodes();
   // From now on all files written so far stay: something unknown may refer to them.
-  void KeepAll() { written_.clear(); }
+  void KeepAll();
+  [[nodiscard]] bool kept_all() const { return kept_all_; }
   // Removes the written files in which there is neither a node that counts nor a value of `used`; nothing refers to
   // them.
   void RemoveUnused(const std::set<DataFileId>& used);
@@ -64,6 +65,7 @@ class DataFileWriter {
   const uint64_t target_file_bytes_;
   std::map<std::string, OpenFile> open_;  // by prefix
   std::vector<WrittenFile> written_;
+  bool kept_all_ = false;
 };
 
 }  // namespace cleave::ocdbt
