@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <unordered_map>
+#include <cmath>
 #include <utility>
 
 #include "cut/radix_heap.h"
@@ -21,17 +21,19 @@ std::array<float, 26> HalfLengths(const MaskGrid& grid) {
 
 }  // namespace
 
-TravelCost CostFromDepth(const MaskGrid& grid, LazyArray<float> depth_nm) {
+TravelCost CostFromDepth(const MaskGrid& grid, const LazyArray<float>& depth_nm, float exponent) {
   const float least =
       static_cast<float>(std::min({grid.voxel_size_nm().x, grid.voxel_size_nm().y, grid.voxel_size_nm().z}));
+  TravelCost cost(grid.size());
   grid.ForEachRun([&](int64_t begin, int64_t end, int64_t y, int64_t z) {
-    float* row = &depth_nm[grid.Index({begin, y, z})];
-    for (int64_t x = 0; x < end - begin; ++x) {
-      const float ratio = least / row[x];
-      row[x] = ratio * ratio;
+    const uint32_t first = grid.Index({begin, y, z});
+    for (uint32_t voxel = first; voxel < first + (end - begin); ++voxel) {
+      const float ratio = least / depth_nm[voxel];
+      // The two exponents in use have cheap forms; pow costs more than all the rest of this loop.
+      cost[voxel] = exponent == 1 ? ratio : exponent == 1.5f ? ratio * std::sqrt(ratio) : std::pow(ratio, exponent);
     }
   });
-  return depth_nm;
+  return cost;
 }
 
 void Growth::GrowAll(std::span<const uint32_t> owned, Sides& sides) {
@@ -49,7 +51,7 @@ void Growth::GrowAll(std::span<const uint32_t> owned, Sides& sides) {
     }
     for (size_t i = 0; i < half.size(); ++i) {
       const uint32_t next = static_cast<uint32_t>(voxel + grid_.steps()[i].offset);
-      if (cost_[next] == 0) {
+      if (cost_[next] == 0 || (time_[next] == 0 && sides[next] != 0)) {
         continue;
       }
       const float next_time = time + half[i] * (cost_[voxel] + cost_[next]);
@@ -71,7 +73,7 @@ void Growth::GrowAll(std::span<const uint32_t> owned, Sides& sides) {
 Growth::Ways Growth::FindWays(uint32_t start, std::span<const uint32_t> targets, uint8_t owner, const Sides& sides) {
   const std::array<float, 26> half = HalfLengths(grid_);
   RadixHeap open;
-  std::unordered_map<uint32_t, uint32_t> previous = {{start, start}};
+  std::vector<uint32_t> reached = {start};
   std::vector<uint32_t> missing(targets.begin(), targets.end());
   time_[start] = 1;
   open.Push(1, start);
@@ -87,14 +89,17 @@ Growth::Ways Growth::FindWays(uint32_t start, std::span<const uint32_t> targets,
         continue;
       }
       const float next_time = time + half[i] * (cost_[voxel] + cost_[next]);
-      if (time_[next] == 0 || next_time < time_[next]) {
-        time_[next] = next_time;
-        previous[next] = voxel;
-        open.Push(next_time, next);
+      if (time_[next] == 0) {
+        reached.push_back(next);
+      } else if (next_time >= time_[next]) {
+        continue;
       }
+      time_[next] = next_time;
+      step_[next] = static_cast<uint8_t>(i);
+      open.Push(next_time, next);
     }
   }
-  for (const auto& [voxel, unused] : previous) {
+  for (const uint32_t voxel : reached) {
     time_[voxel] = 0;
   }
   Ways ways;
@@ -103,8 +108,9 @@ Growth::Ways Growth::FindWays(uint32_t start, std::span<const uint32_t> targets,
     return ways;
   }
   for (uint32_t voxel : targets) {
-    for (; voxel != start; voxel = previous[voxel]) {
+    while (voxel != start) {
       ways.voxels.push_back(voxel);
+      voxel = static_cast<uint32_t>(voxel - grid_.steps()[step_[voxel]].offset);
     }
   }
   ways.voxels.push_back(start);

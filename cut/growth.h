@@ -13,8 +13,8 @@ namespace cleave::cut {
 // What it costs to travel through a voxel, per nm; above 0 in the object, 0 outside. Indexed like the grid.
 using TravelCost = LazyArray<float>;
 
-// The cost that keeps ways in the middle of the object and makes necks dear: (least depth / depth) ^ 2.
-[[nodiscard]] TravelCost CostFromDepth(const MaskGrid& grid, LazyArray<float> depth_nm);
+// The cost that keeps ways in the middle of the object and makes necks dear: (least depth / depth) ^ exponent.
+[[nodiscard]] TravelCost CostFromDepth(const MaskGrid& grid, const LazyArray<float>& depth_nm, float exponent);
 
 // The side that owns a voxel, 1, 2, ...; 0 while nobody does.
 using Sides = LazyArray<uint8_t>;
@@ -23,10 +23,11 @@ using Sides = LazyArray<uint8_t>;
 // ends. Keeps its working memory from call to call. Not thread-safe. Borrows grid and cost.
 class Growth {
  public:
-  Growth(const MaskGrid& grid, const TravelCost& cost) : grid_(grid), cost_(cost), time_(grid.size()) {}
+  Growth(const MaskGrid& grid, const TravelCost& cost)
+      : grid_(grid), cost_(cost), time_(grid.size()), step_(grid.size()) {}
 
-  // Gives every voxel that can be reached from an owned one in `owned` to the owner that reaches it at the least cost.
-  // Each owner's voxels stay as connected as they were.
+  // Gives every voxel of nobody that can be reached from `owned`, through voxels of nobody, to the owner that reaches
+  // it at the least cost. Each owner's voxels stay as connected as they were.
   void GrowAll(std::span<const uint32_t> owned, Sides& sides);
 
   // The voxels of the cheapest ways from `start` to each target (both ends among them, each voxel once), through voxels
@@ -40,7 +41,8 @@ class Growth {
  private:
   const MaskGrid& grid_;
   const TravelCost& cost_;
-  LazyArray<float> time_;  // cost so far plus 1, so that 0 is "not yet"; all 0 between calls
+  LazyArray<float> time_;    // cost so far plus 1, so that 0 is "not yet"; all 0 between calls
+  LazyArray<uint8_t> step_;  // the step by which FindWays came
 };
 
 }  // namespace cleave::cut

@@ -7,9 +7,9 @@
 
 namespace cleave::cut {
 
-// Gives each piece of the object that has no side yet, as a whole, to the side that lies nearest to it (measured in nm
-// along steps between neighbouring voxels, background among them). Returns how many voxels that were.
-// REQUIRES: some voxel has a side.
-int64_t GiveIslandsToNearest(const MaskGrid& grid, Sides& sides);
+// Gives each piece of the object that has no side yet, as a whole, to the side that lies nearest to it. Nearness is
+// measured in nm between blocks of about eight voxels' edge, so it is right to about a block. Returns how many voxels
+// that were. REQUIRES: some voxel has a side.
+int64_t GiveIslandsToNearest(const MaskGrid& grid, const TravelCost& cost, Sides& sides);
 
 }  // namespace cleave::cut

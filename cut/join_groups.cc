@@ -62,8 +62,9 @@ absl::Status Explain(const MaskGrid& grid, Growth& growth, std::span<const std::
 
 }  // namespace
 
-absl::StatusOr<std::vector<uint32_t>> JoinGroups(const MaskGrid& grid, Growth& growth,
+absl::StatusOr<std::vector<uint32_t>> JoinGroups(const MaskGrid& grid, const TravelCost& cost,
                                                  std::span<const std::vector<uint32_t>> groups, Sides& sides) {
+  Growth growth(grid, cost);
   std::vector<size_t> order(groups.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::vector<bool> has_led(groups.size(), false);

@@ -3,7 +3,7 @@
 // The contract (source: the project's design, and weak points 1 to 5 and 28 of the system this one succeeds):
 //   - every voxel of the mask gets exactly one side, every other voxel gets 0;
 //   - side g holds all seeds of group g and is one 26-connected piece;
-//   - voxels of the mask that no seed can reach go to the side they lie nearest to, which stays one connected piece
+//   - voxels of the mask that no seed can reach go, each piece as a whole, to the side they lie nearest to (right to about eight voxels), which stays one connected piece
 //     only where that is possible: see VoxelCut::unreached;
 //   - distances are nanometres, whatever the voxel's shape.
 #pragma once

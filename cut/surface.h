@@ -1,0 +1,23 @@
+// Moves the surface between two sides to where the object is narrowest.
+#pragma once
+
+#include "cut/contest.h"
+
+namespace cleave::cut {
+
+struct SurfaceOptions {
+  // Voxels may change sides where the rival came at least this near (Contest::Closeness).
+  float least_closeness = 0.5f;
+  // How much a surface at the edge of that zone costs more than one in its middle, where both sides come at once.
+  float reluctance = 1;
+  // The most voxels of a zone; the most contested ones are taken.
+  size_t most_voxels = 40000;
+};
+
+// For each pair of sides, gives the contested voxels between them to the one or the other so that the surface between
+// has the least area, weighted by reluctance. Voxels of `owned` keep their side. Changes contest.winner only. Sides may
+// come apart: see KeepWhole.
+void TightenSurfaces(const MaskGrid& grid, const TravelCost& cost, std::span<const uint32_t> owned,
+                     const SurfaceOptions& options, Contest& contest);
+
+}  // namespace cleave::cut
