@@ -28,8 +28,10 @@ double FaceCounts::AreaUm2(const VoxelSizeNm& voxel_size_nm) const {
 }
 
 template <typename Label>
-void ContactCounter<Label>::Add(Label a, Label b, int axis) {
-  const LabelPair<Label> pair = a < b ? LabelPair<Label>{a, b} : LabelPair<Label>{b, a};
+void ContactCounter<Label>::Add(LabelPair<Label> pair, int axis) {
+  if (pair.b < pair.a) {
+    std::swap(pair.a, pair.b);
+  }
   if (pair != last_ || contacts_.empty()) {
     const auto [entry, inserted] = index_of_.try_emplace(pair, contacts_.size());
     if (inserted) {
@@ -42,7 +44,7 @@ void ContactCounter<Label>::Add(Label a, Label b, int axis) {
 }
 
 template <typename Label>
-void ContactCounter<Label>::AddRows(const Label* a, const Label* b, int64_t count, int axis) {
+void ContactCounter<Label>::AddRows(int axis, const Label* a, const Label* b, int64_t count) {
   int64_t begin = 0;
   while (begin < count) {
     if (begin + kStride <= count && Equal(a + begin, b + begin)) {
@@ -52,7 +54,7 @@ void ContactCounter<Label>::AddRows(const Label* a, const Label* b, int64_t coun
     const int64_t end = std::min(begin + kStride, count);
     for (; begin < end; ++begin) {
       if (a[begin] != b[begin] && a[begin] != 0 && b[begin] != 0) {
-        Add(a[begin], b[begin], axis);
+        Add({a[begin], b[begin]}, axis);
       }
     }
   }
@@ -64,12 +66,12 @@ void ContactCounter<Label>::AddInside(ArrayView3<const Label> labels) {
   for (int64_t z = 0; z < extent.z; ++z) {
     for (int64_t y = 0; y < extent.y; ++y) {
       const Label* row = labels.Row(y, z);
-      AddRows(row, row + 1, extent.x - 1, 0);
+      AddRows(0, row, row + 1, extent.x - 1);
       if (y > 0) {
-        AddRows(labels.Row(y - 1, z), row, extent.x, 1);
+        AddRows(1, labels.Row(y - 1, z), row, extent.x);
       }
       if (z > 0) {
-        AddRows(labels.Row(y, z - 1), row, extent.x, 2);
+        AddRows(2, labels.Row(y, z - 1), row, extent.x);
       }
     }
   }

@@ -53,9 +53,9 @@ class ContactCounter {
   [[nodiscard]] std::vector<Contact<Label>> Take();
 
  private:
-  // Adds the faces between voxel i of `a` and voxel i of `b`, for `count` voxels, all normal to `axis`.
-  void AddRows(const Label* a, const Label* b, int64_t count, int axis);
-  void Add(Label a, Label b, int axis);
+  // Adds the faces between voxel i of `a` and voxel i of `b`, for `count` voxels, all of them normal to `axis`.
+  void AddRows(int axis, const Label* a, const Label* b, int64_t count);
+  void Add(LabelPair<Label> pair, int axis);  // in any order
 
   absl::flat_hash_map<LabelPair<Label>, size_t> index_of_;
   std::vector<Contact<Label>> contacts_;
