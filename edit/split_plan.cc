@@ -52,7 +52,8 @@ class Attempt {
     plan_.removed_edges = cut.removed;
     plan_.components = cut.components;
     CLEAVE_RETURN_IF_ERROR(PlanNodes());
-    if (!Parted()) {
+    CLEAVE_ASSIGN_OR_RETURN(const bool parted, Parted());
+    if (!parted) {
       return false;
     }
     CLEAVE_RETURN_IF_ERROR(FillRows());
@@ -263,24 +264,35 @@ class Attempt {
   }
 
   // Whether every source ends in a root without a sink.
-  bool Parted() {
+  absl::StatusOr<bool> Parted() const {
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> source_roots, PlannedRoots(sources_));
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> sink_roots, PlannedRoots(sinks_));
+    return std::ranges::none_of(sink_roots, [&](NodeId root) { return std::ranges::count(source_roots, root) > 0; });
+  }
+
+  // The root of each supervoxel in the new state. A node that the plan leaves as it is keeps its stored parent, which
+  // may have got a planned one.
+  absl::StatusOr<std::vector<NodeId>> PlannedRoots(const std::vector<NodeId>& supervoxels) const {
     absl::flat_hash_map<NodeId, NodeId> parent_of;
     for (const graph::PlannedNode& node : hierarchy_.nodes) {
       for (const NodeId child : node.children) {
         parent_of[child] = node.id;
       }
     }
-    const auto root_of = [&](NodeId id) {
-      for (auto up = parent_of.find(id); up != parent_of.end(); up = parent_of.find(id)) {
-        id = up->second;
+    std::vector<NodeId> roots = supervoxels;
+    for (NodeId& root : roots) {
+      for (NodeId up = root; up != NodeId{};) {
+        root = up;
+        if (const auto planned = parent_of.find(root); planned != parent_of.end()) {
+          up = planned->second;
+        } else {
+          const NodeId one[] = {root};
+          CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> stored, view_.Parents(one));
+          up = stored.front();
+        }
       }
-      return id;
-    };
-    absl::flat_hash_set<NodeId> source_roots;
-    for (const NodeId source : sources_) {
-      source_roots.insert(root_of(source));
     }
-    return std::ranges::none_of(sinks_, [&](NodeId sink) { return source_roots.contains(root_of(sink)); });
+    return roots;
   }
 
   absl::Status FillRows() {
