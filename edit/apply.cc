@@ -90,7 +90,7 @@ absl::StatusOr<OperationRecord> ApplyIntent(graph::Dataset& dataset, const Inten
   const Stages::Scope scope(stages, "apply");
   OperationLog log(dataset.table());
   CLEAVE_ASSIGN_OR_RETURN(OperationRecord record, log.Read(intent.operation));
-  CLEAVE_RETURN_IF_ERROR(dataset.table().Apply(intent.prepare));
+  CLEAVE_RETURN_IF_ERROR(dataset.table().ordered().Apply(intent.prepare));
   CrashPoint("edit.prepared");
   if (!intent.voxels.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(record.written_generation, WriteVoxels(dataset, intent));
@@ -108,8 +108,10 @@ absl::StatusOr<OperationRecord> ApplyIntent(graph::Dataset& dataset, const Inten
 absl::Status FinishOperation(graph::Dataset& dataset, Clock& clock, const InFlight& operation) {
   const std::vector<std::string> roots = RootLockKeys(operation.locked_roots);
   const std::vector<std::string> chunks = ChunkLockKeys(operation.chunk_scope);
-  table::RowLocks root_locks(dataset.table(), clock, table::LockedRows::kRoots);
-  table::RowLocks chunk_locks(dataset.table(), clock, table::LockedRows::kChunks);
+  // Whatever of this a power cut takes back, the in-flight row comes back too, and recovery does it again.
+  table::Table& table = dataset.table().ordered();
+  table::RowLocks root_locks(table, clock, table::LockedRows::kRoots);
+  table::RowLocks chunk_locks(table, clock, table::LockedRows::kChunks);
   CLEAVE_RETURN_IF_ERROR(chunk_locks.ReleaseIndefinite(chunks, Value(operation.id)));
   CLEAVE_RETURN_IF_ERROR(root_locks.ReleaseIndefinite(roots, Value(operation.id)));
   CLEAVE_RETURN_IF_ERROR(chunk_locks.Release(chunks, Value(operation.id)));
@@ -117,7 +119,7 @@ absl::Status FinishOperation(graph::Dataset& dataset, Clock& clock, const InFlig
   CrashPoint("edit.unlocked");
   CLEAVE_RETURN_IF_ERROR(dataset.intents().Delete(IntentKey(operation.id)));
   CrashPoint("edit.intent_removed");
-  return OperationLog(dataset.table()).RemoveInFlight(operation.id);
+  return OperationLog(table).RemoveInFlight(operation.id);
 }
 
 }  // namespace cleave::edit

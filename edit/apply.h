@@ -8,6 +8,9 @@
 //      voxels.
 //   3. flip: rows that turn the new state on, with the operation's row set to success, in one batch.
 //   4. finish: locks released by value, the intent object and the in-flight row removed.
+//
+// Steps 2 and 3 are on disk when they return. Step 1 is only ordered before 3 in the table: until 3 is on disk, the
+// intent stands, and all is done again.
 #pragma once
 
 #include <cstdint>

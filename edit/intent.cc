@@ -19,7 +19,7 @@ namespace {
 
 constexpr absl::string_view kMagic = "CLEAVEI1";
 constexpr int kCompressionLevel = 1;
-constexpr uint64_t kLargestIntent = uint64_t{1} << 36;
+constexpr uint64_t kLargestIntent = (uint64_t{1} << 31) - 1;  // protobuf's own limit
 
 std::string Digest(absl::string_view bytes) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
@@ -172,8 +172,14 @@ Intent MakeIntent(graph::OperationId operation, absl::Time time, Plan plan) {
           std::move(plan.chunk_scope)};
 }
 
-std::string EncodeIntent(const Intent& intent) {
-  const std::string content = ToProto(intent).SerializeAsString();
+absl::StatusOr<std::string> EncodeIntent(const Intent& intent) {
+  const proto::Intent message = ToProto(intent);
+  if (message.ByteSizeLong() > kLargestIntent) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the edit is too large to be written down: ", message.ByteSizeLong(), " bytes, ", kLargestIntent,
+                     " are possible; split a smaller part of the object"));
+  }
+  const std::string content = message.SerializeAsString();
   std::string frame(ZSTD_compressBound(content.size()), '\0');
   frame.resize(ZSTD_compress(frame.data(), frame.size(), content.data(), content.size(), kCompressionLevel));
   return absl::StrCat(kMagic, Digest(frame), frame);
@@ -188,7 +194,7 @@ absl::StatusOr<Intent> DecodeIntent(absl::string_view bytes) {
   if (Digest(frame) != digest) {
     return absl::DataLossError("the intent's digest does not match its content");
   }
-  const unsigned long long size = ZSTD_getFrameContentSize(frame.data(), frame.size());
+  const uint64_t size = ZSTD_getFrameContentSize(frame.data(), frame.size());
   if (size > kLargestIntent) {
     return absl::DataLossError("the intent's frame has no plausible size");
   }

@@ -33,7 +33,8 @@ struct Intent {
 // The plan with the operation's time in every cell that had none.
 [[nodiscard]] Intent MakeIntent(graph::OperationId operation, absl::Time time, Plan plan);
 
-[[nodiscard]] std::string EncodeIntent(const Intent& intent);
+// RESOURCE_EXHAUSTED when the plan is too large for one message (2 GiB).
+[[nodiscard]] absl::StatusOr<std::string> EncodeIntent(const Intent& intent);
 // DATA_LOSS when the bytes are not an intact intent.
 [[nodiscard]] absl::StatusOr<Intent> DecodeIntent(absl::string_view bytes);
 

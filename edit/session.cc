@@ -19,9 +19,9 @@ namespace cleave::edit {
 Session::Session(graph::Dataset& dataset, Clock& clock, OperationRecord record)
     : dataset_(dataset),
       clock_(clock),
-      log_(dataset.table()),
-      root_locks_(dataset.table(), clock, table::LockedRows::kRoots),
-      chunk_locks_(dataset.table(), clock, table::LockedRows::kChunks),
+      log_(dataset.table().ordered()),
+      root_locks_(dataset.table().ordered(), clock, table::LockedRows::kRoots),
+      chunk_locks_(dataset.table().ordered(), clock, table::LockedRows::kChunks),
       record_(std::move(record)) {
   in_flight_.id = record_.id;
 }
@@ -101,15 +101,17 @@ absl::StatusOr<Intent> Session::CommitIntent(Plan plan, Stages& stages) {
     return Fail(time.status());
   }
   Intent intent = MakeIntent(record_.id, *time, std::move(plan));
-  if (absl::Status written = dataset_.intents().Write(IntentKey(record_.id), EncodeIntent(intent)).status();
-      !written.ok()) {
+  absl::StatusOr<std::string> bytes = EncodeIntent(intent);
+  absl::Status written = bytes.ok() ? dataset_.intents().Write(IntentKey(record_.id), *bytes).status() : bytes.status();
+  if (!written.ok()) {
     return Fail(written);
   }
   CrashPoint("edit.intent_written");
   ended_ = true;  // from here on only recovery may clean up: the next write is the commit point
   record_.status = OperationStatus::kWriteStarted;
   record_.time = *time;
-  CLEAVE_RETURN_IF_ERROR(log_.Write(record_));
+  // The one write that must be on disk when it returns; all that the session wrote before comes with it.
+  CLEAVE_RETURN_IF_ERROR(OperationLog(dataset_.table()).Write(record_));
   CrashPoint("edit.committed");
   return intent;
 }

@@ -7,6 +7,9 @@
 //
 // A session that ends without a commit releases its locks and leaves a row that says why (Fail), or EXCEPTION without a
 // reason when it is simply dropped. A process that dies leaves the in-flight row, from which recovery does the same.
+//
+// Rows and locks before the commit point are ordered, not synced (Table::ordered): a power cut may take the newest of
+// them, as if the operation had not come so far, and the commit makes all of them durable.
 #pragma once
 
 #include <span>

@@ -138,7 +138,7 @@ struct Dataset::State {
         table(std::move(opened)),
         edges(folder.edges()),
         intents(folder.intents()),
-        ids(layout, *table) {}
+        ids(layout, table->ordered()) {}
 
   // Shows `opened` as the segmentation.
   absl::Status Use(std::unique_ptr<ocdbt::Database> opened) {

@@ -1,7 +1,8 @@
 // New ids that were never given out before, not even to an operation that failed.
 //
 // Each chunk of each layer has a counter in the table (source: KVDbClient's counters, row 'i' + chunk id). Reserving n
-// ids adds n to it; the reserved segments are the n last ones. The root layer uses the same single counter.
+// ids adds n to it; the reserved segments are the n last ones. The root layer uses the same single counter. A table
+// whose changes are only ordered (Table::ordered) is enough: an id is durable before any row that names it.
 // Thread-safe.
 #pragma once
 

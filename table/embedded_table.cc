@@ -4,8 +4,9 @@
 //   2. Bloom filters know which files hold cells of a row; a row that is nowhere costs no read.
 //   3. A write becomes one atomic batch. Deleting all cells of a column or row means looking up their keys first, so
 //      such writes, like conditional ones and increments, exclude other writers of their rows (row_latches.h).
-//   4. Durable writes are in the write-ahead log, synced, when they return; writers that meet share one sync. Bulk
-//      writes skip the log, and Sync turns them into sorted files.
+//   4. Durable writes are in the write-ahead log, synced, when they return; writers that meet share one sync. Ordered
+//      writes are in the log, and a later sync of it covers them: the log is read up to its first damage, so what is
+//      lost is its end. Bulk writes skip the log, and Sync turns them into sorted files.
 #include "table/embedded_table.h"
 
 #include <algorithm>
@@ -31,6 +32,9 @@
 
 namespace cleave::table {
 
+// When a write is on disk: when it returns, with the next such write, or after the next Sync.
+enum class Durability { kSynced, kOrdered, kBulk };
+
 class EmbeddedTable::Impl {
  public:
   Impl(std::unique_ptr<rocksdb::DB> store, std::string folder, Clock& clock)
@@ -38,13 +42,50 @@ class EmbeddedTable::Impl {
 
   absl::StatusOr<std::vector<Row>> ReadRows(std::span<const std::string> keys, const Filter& filter) const;
   absl::StatusOr<std::vector<Row>> ReadRange(const RowRange& range, const Filter& filter, int64_t limit) const;
-  absl::Status Apply(std::span<const RowMutation> mutations, bool is_durable);
-  absl::StatusOr<std::vector<bool>> ApplyIfEach(std::span<const ConditionalMutation> mutations);
-  absl::StatusOr<int64_t> Increment(absl::string_view key, const Column& column, int64_t delta);
+  absl::Status Apply(std::span<const RowMutation> mutations, Durability durability);
+  absl::StatusOr<std::vector<bool>> ApplyIfEach(std::span<const ConditionalMutation> mutations, Durability durability);
+  absl::StatusOr<bool> ApplyIf(absl::string_view key, std::span<const CellMatch> predicate,
+                               std::span<const Change> if_matched, std::span<const Change> if_not_matched,
+                               Durability durability);
+  absl::StatusOr<int64_t> Increment(absl::string_view key, const Column& column, int64_t delta, Durability durability);
   absl::Status Sync();
   absl::Status Compact();
+  Table& ordered() { return ordered_; }
 
  private:
+  class OrderedView final : public Table {
+   public:
+    explicit OrderedView(Impl& impl) : impl_(impl) {}
+    [[nodiscard]] absl::StatusOr<std::vector<Row>> ReadRows(std::span<const std::string> keys,
+                                                            const Filter& filter) const override {
+      return impl_.ReadRows(keys, filter);
+    }
+    [[nodiscard]] absl::StatusOr<std::vector<Row>> ReadRange(const RowRange& range, const Filter& filter,
+                                                             int64_t limit) const override {
+      return impl_.ReadRange(range, filter, limit);
+    }
+    [[nodiscard]] absl::Status Apply(std::span<const RowMutation> mutations) override {
+      return impl_.Apply(mutations, Durability::kOrdered);
+    }
+    [[nodiscard]] bool atomic_batches() const override { return true; }
+    [[nodiscard]] absl::StatusOr<bool> ApplyIf(absl::string_view key, std::span<const CellMatch> predicate,
+                                               std::span<const Change> if_matched,
+                                               std::span<const Change> if_not_matched) override {
+      return impl_.ApplyIf(key, predicate, if_matched, if_not_matched, Durability::kOrdered);
+    }
+    [[nodiscard]] absl::StatusOr<std::vector<bool>> ApplyIfEach(
+        std::span<const ConditionalMutation> mutations) override {
+      return impl_.ApplyIfEach(mutations, Durability::kOrdered);
+    }
+    [[nodiscard]] absl::StatusOr<int64_t> Increment(absl::string_view key, const Column& column,
+                                                    int64_t delta) override {
+      return impl_.Increment(key, column, delta, Durability::kOrdered);
+    }
+
+   private:
+    Impl& impl_;
+  };
+
   // The changes of one write, and the keys it has set so far: deleting a column must find these too.
   struct Batch {
     rocksdb::WriteBatch changes;
@@ -57,7 +98,7 @@ class EmbeddedTable::Impl {
   [[nodiscard]] absl::StatusOr<bool> IsMatched(const ConditionalMutation& mutation) const;
   [[nodiscard]] absl::Status Add(absl::string_view key, std::span<const Change> changes, absl::Time now, Batch& batch);
   [[nodiscard]] absl::Status AddDeletion(absl::string_view prefix, Batch& batch);
-  [[nodiscard]] absl::Status Write(Batch& batch, bool is_durable);
+  [[nodiscard]] absl::Status Write(Batch& batch, Durability durability);
   [[nodiscard]] absl::Status InFolder(const absl::Status& status) const { return Annotate(status, folder_); }
 
   const std::unique_ptr<rocksdb::DB> store_;
@@ -66,6 +107,7 @@ class EmbeddedTable::Impl {
   RowLatches latches_;
   absl::Mutex sync_mutex_;
   std::atomic<bool> has_unsynced_ = false;
+  OrderedView ordered_{*this};
 };
 
 CellCursor EmbeddedTable::Impl::RowCursor() const {
@@ -132,7 +174,7 @@ absl::StatusOr<std::vector<Row>> EmbeddedTable::Impl::ReadRange(const RowRange& 
   return rows;
 }
 
-absl::Status EmbeddedTable::Impl::Apply(std::span<const RowMutation> mutations, bool is_durable) {
+absl::Status EmbeddedTable::Impl::Apply(std::span<const RowMutation> mutations, Durability durability) {
   CLEAVE_RETURN_IF_ERROR(CheckMutations(mutations));
   const auto reads_first = [](const Change& change) {
     const auto* const erase = std::get_if<DeleteCells>(&change);
@@ -150,10 +192,22 @@ absl::Status EmbeddedTable::Impl::Apply(std::span<const RowMutation> mutations, 
   for (const RowMutation& mutation : mutations) {
     CLEAVE_RETURN_IF_ERROR(Add(mutation.key, mutation.changes, now, batch));
   }
-  return Write(batch, is_durable);
+  return Write(batch, durability);
 }
 
-absl::StatusOr<std::vector<bool>> EmbeddedTable::Impl::ApplyIfEach(std::span<const ConditionalMutation> mutations) {
+absl::StatusOr<bool> EmbeddedTable::Impl::ApplyIf(absl::string_view key, std::span<const CellMatch> predicate,
+                                                  std::span<const Change> if_matched,
+                                                  std::span<const Change> if_not_matched, Durability durability) {
+  const ConditionalMutation mutation[] = {{std::string(key),
+                                           {predicate.begin(), predicate.end()},
+                                           {if_matched.begin(), if_matched.end()},
+                                           {if_not_matched.begin(), if_not_matched.end()}}};
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<bool> matched, ApplyIfEach(mutation, durability));
+  return static_cast<bool>(matched.front());
+}
+
+absl::StatusOr<std::vector<bool>> EmbeddedTable::Impl::ApplyIfEach(std::span<const ConditionalMutation> mutations,
+                                                                   Durability durability) {
   CLEAVE_RETURN_IF_ERROR(CheckConditionalMutations(mutations));
   RowLatches::Stripes stripes;
   for (const ConditionalMutation& mutation : mutations) {
@@ -169,7 +223,7 @@ absl::StatusOr<std::vector<bool>> EmbeddedTable::Impl::ApplyIfEach(std::span<con
     CLEAVE_RETURN_IF_ERROR(Add(mutation.key, match ? mutation.if_matched : mutation.if_not_matched, now, batch));
     matched.push_back(match);
   }
-  CLEAVE_RETURN_IF_ERROR(Write(batch, true));
+  CLEAVE_RETURN_IF_ERROR(Write(batch, durability));
   return matched;
 }
 
@@ -188,7 +242,8 @@ absl::StatusOr<bool> EmbeddedTable::Impl::IsMatched(const ConditionalMutation& m
   return false;
 }
 
-absl::StatusOr<int64_t> EmbeddedTable::Impl::Increment(absl::string_view key, const Column& column, int64_t delta) {
+absl::StatusOr<int64_t> EmbeddedTable::Impl::Increment(absl::string_view key, const Column& column, int64_t delta,
+                                                       Durability durability) {
   CLEAVE_RETURN_IF_ERROR(CheckKey(key));
   RowLatches::Stripes stripes;
   RowLatches::Add(key, stripes);
@@ -201,7 +256,7 @@ absl::StatusOr<int64_t> EmbeddedTable::Impl::Increment(absl::string_view key, co
   CLEAVE_RETURN_IF_ERROR(CheckChanges(step.changes));
   Batch batch;
   CLEAVE_RETURN_IF_ERROR(Add(key, step.changes, now, batch));
-  CLEAVE_RETURN_IF_ERROR(Write(batch, true));
+  CLEAVE_RETURN_IF_ERROR(Write(batch, durability));
   return step.sum;
 }
 
@@ -245,15 +300,15 @@ absl::Status EmbeddedTable::Impl::AddDeletion(absl::string_view prefix, Batch& b
   return InFolder(cursor.status());
 }
 
-absl::Status EmbeddedTable::Impl::Write(Batch& batch, bool is_durable) {
+absl::Status EmbeddedTable::Impl::Write(Batch& batch, Durability durability) {
   if (batch.changes.Count() == 0) {
     return absl::OkStatus();
   }
   rocksdb::WriteOptions options;
-  options.sync = is_durable;
-  options.disableWAL = !is_durable;
+  options.sync = durability == Durability::kSynced;
+  options.disableWAL = durability == Durability::kBulk;
   const rocksdb::Status status = store_->Write(options, &batch.changes);
-  if (!is_durable) {
+  if (durability != Durability::kSynced) {
     has_unsynced_ = true;
   }
   return InFolder(ToStatus(status));
@@ -296,26 +351,24 @@ absl::StatusOr<std::vector<Row>> EmbeddedTable::ReadRange(const RowRange& range,
                                                           int64_t limit) const {
   return impl_->ReadRange(range, filter, limit);
 }
-absl::Status EmbeddedTable::Apply(std::span<const RowMutation> mutations) { return impl_->Apply(mutations, true); }
+absl::Status EmbeddedTable::Apply(std::span<const RowMutation> mutations) {
+  return impl_->Apply(mutations, Durability::kSynced);
+}
 absl::Status EmbeddedTable::ApplyUnsynced(std::span<const RowMutation> mutations) {
-  return impl_->Apply(mutations, false);
+  return impl_->Apply(mutations, Durability::kBulk);
 }
 absl::StatusOr<bool> EmbeddedTable::ApplyIf(absl::string_view key, std::span<const CellMatch> predicate,
                                             std::span<const Change> if_matched,
                                             std::span<const Change> if_not_matched) {
-  const ConditionalMutation mutation[] = {{std::string(key),
-                                           {predicate.begin(), predicate.end()},
-                                           {if_matched.begin(), if_matched.end()},
-                                           {if_not_matched.begin(), if_not_matched.end()}}};
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<bool> matched, impl_->ApplyIfEach(mutation));
-  return static_cast<bool>(matched.front());
+  return impl_->ApplyIf(key, predicate, if_matched, if_not_matched, Durability::kSynced);
 }
 absl::StatusOr<std::vector<bool>> EmbeddedTable::ApplyIfEach(std::span<const ConditionalMutation> mutations) {
-  return impl_->ApplyIfEach(mutations);
+  return impl_->ApplyIfEach(mutations, Durability::kSynced);
 }
 absl::StatusOr<int64_t> EmbeddedTable::Increment(absl::string_view key, const Column& column, int64_t delta) {
-  return impl_->Increment(key, column, delta);
+  return impl_->Increment(key, column, delta, Durability::kSynced);
 }
+Table& EmbeddedTable::ordered() { return impl_->ordered(); }
 absl::Status EmbeddedTable::Sync() { return impl_->Sync(); }
 absl::Status EmbeddedTable::Compact() { return impl_->Compact(); }
 

@@ -48,6 +48,8 @@ class EmbeddedTable final : public Table {
   [[nodiscard]] absl::StatusOr<std::vector<bool>> ApplyIfEach(std::span<const ConditionalMutation> mutations) override;
   [[nodiscard]] absl::StatusOr<int64_t> Increment(absl::string_view key, const Column& column, int64_t delta) override;
 
+  [[nodiscard]] Table& ordered() override;
+
   // Apply for bulk loads: atomic and visible when it returns, but on disk only after the next Sync. A crash before it
   // may lose any of these batches, even where a later Apply survives; each is lost or kept whole.
   [[nodiscard]] absl::Status ApplyUnsynced(std::span<const RowMutation> mutations);

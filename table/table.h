@@ -134,6 +134,13 @@ class Table : public TableReader {
   // overflows.
   [[nodiscard]] virtual absl::StatusOr<int64_t> Increment(absl::string_view key, const Column& column,
                                                           int64_t delta) = 0;
+
+  // The same table for changes that need not be on disk when the call returns: visible at once, and on disk no later
+  // than the next change made through the table itself. The end of the process loses none of them; a power cut loses
+  // the newest ones at most, never one and not those made after it, by either way. For the steps before a commit point,
+  // which one durable change then makes durable together. The table itself where an engine has no such thing. Lives as
+  // long as the table.
+  [[nodiscard]] virtual Table& ordered() { return *this; }
 };
 
 }  // namespace cleave::table
