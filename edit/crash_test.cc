@@ -1,0 +1,250 @@
+// Goal: wherever the process is killed during an edit, and wherever it is killed while it recovers, the next start
+// finds the state before the edit or the one after it; fsck is clean, and the next edit of the same object works.
+// Method: the edit runs in a child, which is this program with one hidden test and a folder in its environment. A first
+// run lists every crash point that the child passes, with an observer; then a fresh copy of the project is edited once
+// for each of them, and the child ends there by SIGKILL (base/crash_point.h). Recovery is killed in the same way, from
+// several states that an edit left behind. The point of each kill is checked to have been reached.
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include <sys/wait.h>
+
+#include "base/crash_point.h"
+#include "edit/edit_testing.h"
+#include "edit/operation_log.h"
+
+namespace cleave::edit {
+namespace {
+
+const VoxelPoint kSource{14, 16, 12};
+const VoxelPoint kSink{34, 16, 12};
+
+// Two boxes of one label with a neck, and neighbours around them.
+Array3<uint64_t> Labels() {
+  Array3<uint64_t> labels({48, 32, 24}, 2);
+  for (int64_t z = 2; z < 22; ++z) {
+    for (int64_t y = 6; y < 26; ++y) {
+      for (int64_t x = 4; x < 44; ++x) {
+        const bool neck = x >= 21 && x < 27;
+        if (!neck || (y >= 13 && y < 19 && z >= 9 && z < 15)) {
+          labels[{x, y, z}] = x < 24 ? 1 : 3;
+        }
+      }
+    }
+  }
+  return labels;
+}
+
+// What the child does: opens the project, which recovers, then edits unless CLEAVE_CRASH_CHILD_ACTION is "open".
+TEST(CrashChild, RunsTheEdit) {
+  const char* folder = std::getenv("CLEAVE_CRASH_CHILD_FOLDER");
+  if (folder == nullptr) {
+    GTEST_SKIP() << "runs as the child of CrashTest only";
+  }
+  const std::string action = std::getenv("CLEAVE_CRASH_CHILD_ACTION");
+  std::ofstream list;
+  if (const char* path = std::getenv("CLEAVE_CRASH_CHILD_LIST")) {
+    list.open(path);
+    SetCrashPointObserver([&list](absl::string_view name) { list << std::string(name) << std::endl; });
+  }
+  OpenProject project = Open(folder);
+  ASSERT_NE(project.editor, nullptr);
+  if (action != "open") {
+    const auto report = action == "split" ? project.editor->Split({{kSource}, {kSink}, "child"})
+                                          : project.editor->Merge({kSource, {1, 1, 1}, "child"});
+    ASSERT_TRUE(report.ok()) << report.status();
+  }
+  SetCrashPointObserver(nullptr);
+}
+
+struct ChildOptions {
+  std::string folder;
+  std::string action;
+  std::string crash_at = {};   // NAME:N
+  std::string list_file = {};  // where to write the names of the points passed
+};
+
+// Returns the child's wait status.
+int RunChild(const ChildOptions& options) {
+  const pid_t pid = fork();
+  if (pid == 0) {
+    setenv("CLEAVE_CRASH_CHILD_FOLDER", options.folder.c_str(), 1);
+    setenv("CLEAVE_CRASH_CHILD_ACTION", options.action.c_str(), 1);
+    if (!options.crash_at.empty()) {
+      setenv("CLEAVE_CRASH_AT", options.crash_at.c_str(), 1);
+    }
+    if (!options.list_file.empty()) {
+      setenv("CLEAVE_CRASH_CHILD_LIST", options.list_file.c_str(), 1);
+    }
+    unsetenv("GTEST_OUTPUT");
+    unsetenv("GTEST_TOTAL_SHARDS");
+    execl("/proc/self/exe", "edit_test", "--gtest_filter=CrashChild.RunsTheEdit", "--gtest_brief=1", nullptr);
+    _exit(127);
+  }
+  int status = 0;
+  EXPECT_EQ(waitpid(pid, &status, 0), pid);
+  return status;
+}
+
+// "NAME:1", "NAME:2", ... for every arrival in the child's list.
+std::vector<std::string> Arrivals(const std::string& list_file) {
+  std::ifstream stream(list_file);
+  std::map<std::string, int> count;
+  std::vector<std::string> arrivals;
+  for (std::string name; std::getline(stream, name);) {
+    arrivals.push_back(absl::StrCat(name, ":", ++count[name]));
+  }
+  return arrivals;
+}
+
+// What an outsider can see of a project.
+struct Seen {
+  Array3<uint64_t> supervoxels;
+  std::map<uint64_t, uint64_t> roots;
+  std::vector<std::pair<uint64_t, OperationStatus>> succeeded;
+  friend bool operator==(const Seen& a, const Seen& b) {
+    return std::equal(a.supervoxels.data(), a.supervoxels.data() + a.supervoxels.size(), b.supervoxels.data()) &&
+           a.roots == b.roots && a.succeeded == b.succeeded;
+  }
+};
+
+Seen Look(OpenProject& project) {
+  Seen seen;
+  seen.supervoxels = ExportSupervoxels(*project.dataset);
+  seen.roots = RootsOf(*project.dataset, seen.supervoxels);
+  const auto log = OperationLog(project.dataset->table()).ReadAll();
+  EXPECT_TRUE(log.ok()) << log.status();
+  for (const OperationRecord& record : *log) {
+    if (record.status == OperationStatus::kSuccess) {
+      seen.succeeded.emplace_back(Value(record.id), record.status);
+    } else {
+      EXPECT_EQ(record.status, OperationStatus::kException) << "operation " << Value(record.id);
+    }
+  }
+  return seen;
+}
+
+class CrashTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    IngestLabels(origin_, Labels(), {.chunk_size = {16, 16, 16}, .voxel_size_nm = {8, 8, 8}, .fuse = {{1, 3}}});
+  }
+
+  std::string Copy(const std::string& from) {
+    const std::string to = absl::StrCat(folder_.path(), "/copy", ++copies_);
+    std::filesystem::copy(from, to, std::filesystem::copy_options::recursive);
+    return to;
+  }
+  void Remove(const std::string& project) { std::filesystem::remove_all(project); }
+
+  // Runs `action` on copies of `start`, killed at each of its crash points. `before` and `after` are the two states
+  // that may be seen afterwards. Returns the names of the points.
+  std::set<std::string> KillEverywhere(const std::string& start, const std::string& action, const Seen& before,
+                                       const Seen& after, bool edit_again) {
+    const std::string list_file = folder_.path() + "/points";
+    const std::string observed = Copy(start);
+    EXPECT_EQ(RunChild({.folder = observed, .action = action, .list_file = list_file}), 0);
+    Remove(observed);
+    std::set<std::string> names;
+    int covered = 0;
+    const std::vector<std::string> arrivals = Arrivals(list_file);
+    EXPECT_FALSE(arrivals.empty());
+    for (const std::string& arrival : arrivals) {
+      SCOPED_TRACE(absl::StrCat(action, " killed at ", arrival));
+      const std::string project = Copy(start);
+      const int status = RunChild({.folder = project, .action = action, .crash_at = arrival});
+      EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << "the child passed the point";
+      covered += WIFSIGNALED(status) ? 1 : 0;
+      names.insert(arrival.substr(0, arrival.find(':')));
+      ExpectWhole(project, before, after, edit_again);
+      Remove(project);
+    }
+    std::cout << action << ": crash points covered " << covered << "/" << arrivals.size() << " (" << names.size()
+              << " names)\n";
+    EXPECT_EQ(covered, static_cast<int>(arrivals.size()));
+    return names;
+  }
+
+  // Opens the project, which recovers it.
+  void ExpectWhole(const std::string& folder, const Seen& before, const Seen& after, bool edit_again) {
+    OpenProject project = Open(folder);
+    ASSERT_NE(project.editor, nullptr);
+    const Seen now = Look(project);
+    const bool is_after = now == after;
+    EXPECT_TRUE(is_after || now == before) << "neither the state before nor the one after";
+    ExpectClean(*project.dataset);
+    if (edit_again) {
+      const bool apart = RootAt(*project.dataset, kSource) != RootAt(*project.dataset, kSink);
+      const auto report = apart ? project.editor->Merge({kSource, kSink, "again"})
+                                : project.editor->Split({{kSource}, {kSink}, "again"});
+      EXPECT_TRUE(report.ok()) << report.status();
+      EXPECT_EQ(RootAt(*project.dataset, kSource) != RootAt(*project.dataset, kSink), !apart);
+      ExpectClean(*project.dataset);
+    }
+  }
+
+  Seen LookAt(const std::string& folder) {
+    OpenProject project = Open(folder);
+    return Look(project);
+  }
+
+  store::TemporaryFolder folder_;
+  const std::string origin_ = folder_.path() + "/origin";
+  int copies_ = 0;
+};
+
+TEST_F(CrashTest, SplitIsWholeOrNothing) {
+  const Seen before = LookAt(origin_);
+  const std::string done = Copy(origin_);
+  ASSERT_EQ(RunChild({.folder = done, .action = "split"}), 0);
+  const Seen after = LookAt(done);
+  ASSERT_FALSE(before == after);
+  const std::set<std::string> names = KillEverywhere(origin_, "split", before, after, true);
+  for (const char* name : {"edit.created", "edit.roots_locked", "edit.chunks_locked", "edit.locked_for_commit",
+                           "edit.intent_written", "edit.committed", "edit.prepared", "edit.voxels_written",
+                           "edit.flipped", "edit.unlocked", "edit.intent_removed", "edit.finished"}) {
+    EXPECT_TRUE(names.contains(name)) << name;
+  }
+}
+
+TEST_F(CrashTest, MergeIsWholeOrNothing) {
+  const Seen before = LookAt(origin_);
+  const std::string done = Copy(origin_);
+  ASSERT_EQ(RunChild({.folder = done, .action = "merge"}), 0);
+  const Seen after = LookAt(done);
+  ASSERT_FALSE(before == after);
+  KillEverywhere(origin_, "merge", before, after, true);
+}
+
+TEST_F(CrashTest, RecoveryThatIsKilledIsRecovered) {
+  const Seen before = LookAt(origin_);
+  const std::string done = Copy(origin_);
+  ASSERT_EQ(RunChild({.folder = done, .action = "split"}), 0);
+  const Seen after = LookAt(done);
+  std::set<std::string> names;
+  for (const char* stop : {"edit.chunks_locked:1", "edit.intent_written:1", "edit.committed:1", "edit.voxels_written:1",
+                           "edit.flipped:1", "edit.intent_removed:1"}) {
+    SCOPED_TRACE(stop);
+    const std::string left_behind = Copy(origin_);
+    const int status = RunChild({.folder = left_behind, .action = "split", .crash_at = stop});
+    ASSERT_TRUE(WIFSIGNALED(status));
+    const bool committed = stop != std::string("edit.chunks_locked:1") && stop != std::string("edit.intent_written:1");
+    const Seen& end = committed ? after : before;
+    names.merge(KillEverywhere(left_behind, "open", end, end, true));
+    Remove(left_behind);
+  }
+  EXPECT_TRUE(names.contains("edit.recovered"));
+  EXPECT_TRUE(names.contains("edit.voxels_written"));
+}
+
+}  // namespace
+}  // namespace cleave::edit

@@ -1,0 +1,163 @@
+#include "edit/fsck.h"
+
+#include <algorithm>
+#include <numeric>
+#include <tuple>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+
+#include "base/status.h"
+#include "edit/apply.h"
+#include "edit/fsck_checks.h"
+#include "table/row_keys.h"
+#include "table/row_locks.h"
+
+namespace cleave::edit {
+
+using graph::NodeId;
+
+int64_t FsckReport::total_found() const { return std::accumulate(found.begin(), found.end(), int64_t{0}); }
+
+absl::string_view DescribeInvariant(int invariant) {
+  static constexpr std::array<absl::string_view, kInvariantCount> kTexts = {
+      "every supervoxel leads to one root, at every time",
+      "supervoxels lie in their chunk, fragments are in one piece",
+      "parents and children agree, at every time",
+      "roots are the connected components of active edges",
+      "edits moved voxels of the edited supervoxels only",
+      "sources and sinks of splits have different roots",
+      "no lock or operation is left behind",
+  };
+  return kTexts.at(static_cast<size_t>(invariant - 1));
+}
+
+void FsckFindings::Count(int invariant, int64_t checked) {
+  const std::lock_guard lock(mutex_);
+  report_.checked[static_cast<size_t>(invariant - 1)] += checked;
+}
+
+void FsckFindings::Add(FsckFinding finding) {
+  const std::lock_guard lock(mutex_);
+  ++report_.found[static_cast<size_t>(finding.invariant - 1)];
+  if (static_cast<int64_t>(report_.findings.size()) < findings_max_) {
+    report_.findings.push_back(std::move(finding));
+  }
+}
+
+FsckReport FsckFindings::Take() {
+  const std::lock_guard lock(mutex_);
+  std::ranges::sort(report_.findings, {}, [](const FsckFinding& finding) {
+    return std::tuple(finding.invariant, finding.ids, finding.what);
+  });
+  return std::move(report_);
+}
+
+absl::Status FsckRun::Prepare() {
+  CLEAVE_ASSIGN_OR_RETURN(log_, OperationLog(dataset_.table()).ReadAll());
+  CLEAVE_ASSIGN_OR_RETURN(const uint64_t newest, VoxelGeneration(dataset_));
+  moments_ = MomentsOf(dataset_.meta().ingested, log_, newest, options_.past_operations_max);
+  for (const OperationRecord& record : log_) {
+    if (record.status != OperationStatus::kSuccess || !record.written_generation.has_value()) {
+      continue;
+    }
+    for (const NodeId fragment : record.fragments) {
+      if (absl::Status status = dataset_.layout().Validate(fragment); !status.ok()) {
+        return absl::DataLossError(absl::StrCat("operation ", Value(record.id), ": ", status.message()));
+      }
+      changes_[dataset_.layout().ChunkOf(fragment).position].push_back(*record.written_generation);
+    }
+  }
+  for (auto& [chunk, generations] : changes_) {
+    std::ranges::sort(generations);
+    generations.erase(std::ranges::unique(generations).begin(), generations.end());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<const volume::Volume*> FsckRun::VolumeAt(uint64_t generation) {
+  const std::lock_guard lock(volumes_mutex_);
+  std::unique_ptr<volume::Volume>& volume = volumes_[generation];
+  if (volume == nullptr) {
+    CLEAVE_ASSIGN_OR_RETURN(volume, dataset_.SegmentationAt({.generation = generation, .time = std::nullopt}));
+  }
+  return volume.get();
+}
+
+uint64_t FsckRun::GenerationAt(absl::Time time) const {
+  uint64_t generation = moments_.front().generation;
+  for (const OperationRecord& record : log_) {
+    if (record.status == OperationStatus::kSuccess && record.time <= time) {
+      generation = std::max(generation, record.written_generation.value_or(0));
+    }
+  }
+  return generation;
+}
+
+absl::Status FsckRun::CheckLocks() {
+  constexpr absl::string_view kAdvice = "open the project once: that finishes what an earlier process left behind";
+  progress_.Begin("locks", 0, "");
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<InFlight> in_flight, OperationLog(dataset_.table()).ListInFlight());
+  absl::flat_hash_set<uint64_t> running;
+  for (const InFlight& operation : in_flight) {
+    running.insert(Value(operation.id));
+    if (!options_.operations_may_run) {
+      findings_.Add({7,
+                     absl::StrCat("operation ", Value(operation.id), " is still in flight"),
+                     {Value(operation.id)},
+                     std::nullopt,
+                     std::string(kAdvice)});
+    }
+  }
+  const graph::IdLayout& layout = dataset_.layout();
+  const graph::ChunkAddress top{layout.layer_count(), {}};
+  const table::RowRange roots =
+      table::NodeRowRange({.first = Value(layout.MakeNode(top, graph::Segment{1})),
+                           .last = Value(layout.MakeNode(top, layout.SegmentLimit(top.layer)))});
+  int64_t looked_at = static_cast<int64_t>(in_flight.size());
+  for (const table::RowRange& range : {roots, table::ChunkLockRowRange()}) {
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::RowLockState> locks, table::ListLocks(dataset_.table(), range));
+    looked_at += static_cast<int64_t>(locks.size());
+    for (const table::RowLockState& lock : locks) {
+      for (const std::optional<table::LockHolder>& holder : {lock.temporal, lock.indefinite}) {
+        if (holder.has_value() && !(options_.operations_may_run && running.contains(holder->operation_id))) {
+          findings_.Add({7,
+                         absl::StrCat("row ", lock.key, " is locked by operation ", holder->operation_id),
+                         {holder->operation_id},
+                         std::nullopt,
+                         std::string(kAdvice)});
+        }
+      }
+    }
+  }
+  findings_.Count(7, looked_at);
+  progress_.End();
+  return absl::OkStatus();
+}
+
+FsckReport FsckRun::Take() {
+  FsckReport report = findings_.Take();
+  report.times = static_cast<int64_t>(moments_.size());
+  return report;
+}
+
+absl::StatusOr<FsckReport> Fsck(graph::Dataset& dataset, const FsckOptions& options, Progress& progress) {
+  FsckRun run(dataset, options, progress);
+  CLEAVE_RETURN_IF_ERROR(run.Prepare());
+  if (options.check_voxels) {
+    CLEAVE_RETURN_IF_ERROR(run.CheckVoxels());
+  }
+  if (options.check_hierarchy) {
+    CLEAVE_RETURN_IF_ERROR(run.CheckHierarchy());
+  }
+  if (options.check_operations) {
+    CLEAVE_RETURN_IF_ERROR(run.CheckOperations());
+  }
+  if (options.check_locks) {
+    CLEAVE_RETURN_IF_ERROR(run.CheckLocks());
+  }
+  return run.Take();
+}
+
+}  // namespace cleave::edit

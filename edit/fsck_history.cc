@@ -1,0 +1,205 @@
+#include "edit/fsck_history.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+#include "base/status.h"
+#include "table/columns.h"
+#include "table/row_keys.h"
+#include "table/serializers.h"
+
+namespace cleave::edit {
+namespace {
+
+using graph::NodeId;
+namespace columns = table::columns;
+
+// The time of a column's oldest cell.
+std::optional<absl::Time> OldestTime(const table::Row& row, const table::Column& column) {
+  const auto cells = row.cells.find(column);
+  return cells == row.cells.end() ? std::nullopt : std::optional(cells->second.back().time);
+}
+
+absl::Status InRow(const absl::Status& status, NodeId node) {
+  return Annotate(status, absl::StrCat("row of node ", Value(node)));
+}
+
+}  // namespace
+
+std::vector<Moment> MomentsOf(absl::Time ingested, std::span<const OperationRecord> log, uint64_t newest_generation,
+                              int64_t past_operations_max) {
+  std::vector<const OperationRecord*> done;
+  uint64_t base_generation = newest_generation;
+  for (const OperationRecord& record : log) {
+    if (record.status == OperationStatus::kSuccess) {
+      done.push_back(&record);
+      base_generation = std::min(base_generation, record.written_generation.value_or(newest_generation + 1) - 1);
+    }
+  }
+  std::ranges::sort(done, {}, [](const OperationRecord* record) { return record->time; });
+  std::vector<Moment> moments = {{ingested, base_generation}};
+  uint64_t generation = base_generation;
+  for (size_t i = 0; i < done.size(); ++i) {
+    const uint64_t before = generation;
+    generation = std::max(generation, done[i]->written_generation.value_or(0));
+    if (static_cast<int64_t>(done.size() - i) > past_operations_max) {
+      continue;
+    }
+    if (const absl::Time just_before = done[i]->time - absl::Milliseconds(1); just_before > moments.back().time) {
+      moments.push_back({just_before, before});
+    }
+    moments.push_back({done[i]->time, generation});
+  }
+  moments.push_back({absl::InfiniteFuture(), newest_generation});
+  return moments;
+}
+
+NodeId NodeHistory::ParentAt(absl::Time time) const {
+  for (const auto& [since, parent] : parents) {
+    if (since <= time) {
+      return parent;
+    }
+  }
+  return NodeId{};
+}
+
+table::Filter NodeHistories::Columns() const {
+  table::Filter filter{.columns = {columns::kParent, columns::kChild, columns::kNewParent, columns::kFormerIdentity,
+                                   columns::kNewIdentity}};
+  for (int layer = graph::kL2Layer; layer < layout_.layer_count(); ++layer) {
+    filter.columns.push_back(columns::AtomicCrossChunkEdge({.value = layer}));
+  }
+  return filter;
+}
+
+absl::Status NodeHistories::Load(std::span<const NodeId> nodes) {
+  std::vector<NodeId> frontier(nodes.begin(), nodes.end());
+  while (!frontier.empty()) {
+    std::ranges::sort(frontier);
+    frontier.erase(std::ranges::unique(frontier).begin(), frontier.end());
+    std::erase_if(frontier, [&](NodeId id) { return id == NodeId{} || histories_.contains(id); });
+    std::vector<std::string> keys;
+    for (const NodeId id : frontier) {
+      keys.push_back(table::NodeRowKey(Value(id)));
+    }
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::Row> rows, reader_.ReadRows(keys, Columns()));
+    std::vector<NodeId> next;
+    for (size_t i = 0; i < frontier.size(); ++i) {
+      CLEAVE_RETURN_IF_ERROR(Add(rows[i], frontier[i]));
+      for (const auto& [time, parent] : histories_[frontier[i]].parents) {
+        next.push_back(parent);
+      }
+    }
+    frontier = std::move(next);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<NodeId>> NodeHistories::LoadChunk(const graph::ChunkAddress& chunk) {
+  const uint64_t first = Value(layout_.MakeNode(chunk, graph::Segment{1}));
+  const uint64_t last = Value(layout_.MakeNode(chunk, layout_.SegmentLimit(chunk.layer)));
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::Row> rows,
+                          reader_.ReadRange(table::NodeRowRange({.first = first, .last = last}), Columns(), 0));
+  std::vector<NodeId> nodes;
+  std::vector<NodeId> parents;
+  for (const table::Row& row : rows) {
+    CLEAVE_ASSIGN_OR_RETURN(const uint64_t id, table::ParseNodeRowKey(row.key));
+    nodes.push_back(NodeId{id});
+    CLEAVE_RETURN_IF_ERROR(Add(row, NodeId{id}));
+    for (const auto& [time, parent] : histories_[NodeId{id}].parents) {
+      parents.push_back(parent);
+    }
+  }
+  CLEAVE_RETURN_IF_ERROR(Load(parents));
+  return nodes;
+}
+
+absl::Status NodeHistories::Add(const table::Row& row, NodeId node) {
+  NodeHistory& history = histories_[node];
+  history = {};
+  for (const auto& [column, cells] : row.cells) {
+    history.last_change = std::max(history.last_change, cells.front().time);
+  }
+  if (const auto cells = row.cells.find(columns::kParent); cells != row.cells.end()) {
+    for (const table::Cell& cell : cells->second) {
+      const absl::StatusOr<uint64_t> parent = table::DecodeValue<uint64_t>(cell.value);
+      if (!parent.ok()) {
+        return InRow(parent.status(), node);
+      }
+      history.parents.emplace_back(cell.time, NodeId{*parent});
+    }
+  }
+  if (const table::Cell* cell = row.Newest(columns::kChild)) {
+    absl::StatusOr<std::vector<NodeId>> children = table::DecodeCompressedArray<NodeId>(cell->value);
+    if (!children.ok()) {
+      return InRow(children.status(), node);
+    }
+    history.children = *std::move(children);
+    std::ranges::sort(history.children);
+    history.created = OldestTime(row, columns::kChild);
+  }
+  for (int layer = graph::kL2Layer; layer < layout_.layer_count(); ++layer) {
+    if (const table::Cell* cell = row.Newest(columns::AtomicCrossChunkEdge({.value = layer}))) {
+      absl::StatusOr<std::vector<graph::EdgeEnds>> edges = table::DecodeCompressedArray<graph::EdgeEnds>(cell->value);
+      if (!edges.ok()) {
+        return InRow(edges.status(), node);
+      }
+      std::ranges::sort(*edges);
+      history.cross_edges[layer] = *std::move(edges);
+    }
+  }
+  if (const table::Cell* cell = row.Newest(columns::kFormerIdentity)) {
+    const absl::StatusOr<std::vector<NodeId>> former = table::DecodeArray<NodeId>(cell->value);
+    if (!former.ok() || former->size() != 1) {
+      return InRow(former.ok() ? absl::DataLossError("not one former id") : former.status(), node);
+    }
+    history.former = former->front();
+    history.born = cell->time;
+  }
+  history.replaced = OldestTime(row, columns::kNewIdentity);
+  history.superseded = OldestTime(row, columns::kNewParent);
+  return absl::OkStatus();
+}
+
+const NodeHistory& NodeHistories::Of(NodeId node) const {
+  static const NodeHistory kNone;
+  const auto found = histories_.find(node);
+  return found == histories_.end() ? kNone : found->second;
+}
+
+NodeId NodeHistories::AncestorAt(NodeId node, int layer, absl::Time time) const {
+  while (true) {
+    const NodeId up = Of(node).ParentAt(time);
+    // A parent is always in a higher layer; where damage says otherwise, the climb must end all the same.
+    if (up == NodeId{} || layout_.LayerOf(up) > layer || layout_.LayerOf(up) <= layout_.LayerOf(node)) {
+      return node;
+    }
+    node = up;
+  }
+}
+
+NodeId NodeHistories::RootAt(NodeId node, absl::Time time) const {
+  const NodeId top = AncestorAt(node, layout_.layer_count(), time);
+  return layout_.LayerOf(top) == layout_.layer_count() ? top : NodeId{};
+}
+
+bool NodeHistories::IsAlive(NodeId node, absl::Time time) const {
+  const auto happened = [&](const std::optional<absl::Time>& when) { return when.has_value() && *when <= time; };
+  const NodeId root = RootAt(node, time);
+  return happened(Of(node).created) && happened(Of(root).created) && !happened(Of(root).superseded);
+}
+
+absl::Time NodeHistories::LastChange(NodeId node) const {
+  absl::Time last = Of(node).last_change;
+  for (const auto& [time, parent] : Of(node).parents) {
+    if (layout_.LayerOf(parent) > layout_.LayerOf(node)) {
+      last = std::max(last, LastChange(parent));
+    }
+  }
+  return last;
+}
+
+}  // namespace cleave::edit

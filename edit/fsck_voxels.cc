@@ -1,0 +1,223 @@
+// Invariants 1 and 2, chunk by chunk.
+//
+//   1. The versions of the segmentation in which an operation changed the chunk, and the one before all of them: each
+//      is read once, and gives the set of supervoxels that the chunk holds from then on.
+//   2. The histories of all supervoxels of the chunk, and of every node that was ever above one.
+//   3. At every moment, each supervoxel of the version that belongs to it must lead to one root that is not superseded;
+//      each supervoxel of the graph must be in that version.
+#include <algorithm>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+
+#include "base/array.h"
+#include "base/parallel.h"
+#include "base/status.h"
+#include "cut/components.h"
+#include "edit/fsck_checks.h"
+
+namespace cleave::edit {
+
+using graph::NodeId;
+
+class VoxelCheck {
+ public:
+  VoxelCheck(FsckRun& run, ChunkPoint chunk)
+      : run_(run),
+        layout_(run.dataset_.layout()),
+        chunk_(chunk),
+        box_(layout_.ChunkBox({graph::kSupervoxelLayer, chunk})),
+        histories_(layout_, run.dataset_.table()) {}
+
+  absl::Status Run() {
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> nodes, histories_.LoadChunk({graph::kSupervoxelLayer, chunk_}));
+    std::vector<NodeId> formers;
+    for (const NodeId node : nodes) {
+      formers.push_back(histories_.Of(node).former);
+    }
+    CLEAVE_RETURN_IF_ERROR(histories_.Load(formers));
+    for (const uint64_t generation : Generations()) {
+      CLEAVE_RETURN_IF_ERROR(ReadVersion(generation));
+    }
+    for (const Moment& moment : run_.moments_) {
+      CheckMoment(moment);
+    }
+    for (const NodeId node : nodes) {
+      CheckNode(node);
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  void Find(int invariant, std::string what, std::vector<NodeId> ids, std::string advice) {
+    run_.findings_.Add({invariant, std::move(what), graph::ToIntegers(ids), box_, std::move(advice)});
+  }
+
+  // The versions to read. The newest is always among them: what it holds must be explained by the log.
+  std::vector<uint64_t> Generations() const {
+    std::vector<uint64_t> generations;
+    if (const auto changes = run_.changes_.find(chunk_); changes != run_.changes_.end()) {
+      generations = {run_.moments_.front().generation};
+      generations.insert(generations.end(), changes->second.begin(), changes->second.end());
+    }
+    generations.push_back(run_.moments_.back().generation);
+    generations.erase(std::ranges::unique(generations).begin(), generations.end());
+    return generations;
+  }
+
+  absl::Status ReadVersion(uint64_t generation) {
+    CLEAVE_ASSIGN_OR_RETURN(const volume::Volume* volume, run_.VolumeAt(generation));
+    CLEAVE_ASSIGN_OR_RETURN(Array3<uint64_t> labels, volume->ReadBox(0, box_));
+    absl::flat_hash_set<NodeId>& found = supervoxels_[generation];
+    uint64_t last = 0;
+    for (int64_t i = 0; i < labels.size(); ++i) {
+      if (labels.data()[i] != last) {
+        last = labels.data()[i];
+        if (last != 0) {
+          found.insert(NodeId{last});
+        }
+      }
+    }
+    run_.findings_.Count(2, Count(box_.extent()));
+    for (const NodeId id : found) {
+      if (!layout_.Validate(id).ok() || layout_.ChunkOf(id) != graph::ChunkAddress{graph::kSupervoxelLayer, chunk_}) {
+        Find(2, absl::StrCat("voxels of chunk ", ToString(chunk_), " have the id ", Value(id), ", which is not of it"),
+             {id}, absl::StrCat("restore the chunk from a version before generation ", generation));
+      }
+    }
+    return CheckFragments(generation, labels);
+  }
+
+  // Supervoxels born in a cut are in one piece.
+  absl::Status CheckFragments(uint64_t generation, Array3<uint64_t>& labels) {
+    const std::vector<NodeId> ids(supervoxels_[generation].begin(), supervoxels_[generation].end());
+    CLEAVE_RETURN_IF_ERROR(histories_.Load(ids));
+    absl::flat_hash_set<uint64_t> fragments;
+    for (const NodeId id : ids) {
+      if (histories_.Of(id).former != NodeId{}) {
+        fragments.insert(Value(id));
+      }
+    }
+    if (fragments.empty()) {
+      return absl::OkStatus();
+    }
+    for (int64_t i = 0; i < labels.size(); ++i) {
+      if (labels.data()[i] != 0 && !fragments.contains(labels.data()[i])) {
+        labels.data()[i] = 0;
+      }
+    }
+    Array3<uint32_t> components(labels.extent());
+    const uint32_t count = cut::LabelComponents(std::as_const(labels).view(), components.view());
+    if (count == fragments.size()) {
+      return absl::OkStatus();
+    }
+    absl::flat_hash_map<uint64_t, absl::flat_hash_set<uint32_t>> pieces;
+    for (int64_t i = 0; i < labels.size(); ++i) {
+      if (labels.data()[i] != 0) {
+        pieces[labels.data()[i]].insert(components.data()[i]);
+      }
+    }
+    for (const auto& [id, parts] : pieces) {
+      if (parts.size() > 1) {
+        Find(2, absl::StrCat("supervoxel ", id, ", born in a cut, is in ", parts.size(), " pieces"), {NodeId{id}},
+             "split it between two of its pieces");
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // The newest version that was read, at or before `generation`; of a chunk that never changed, the only one.
+  const absl::flat_hash_set<NodeId>& SupervoxelsAt(uint64_t generation) const {
+    const auto after = supervoxels_.upper_bound(generation);
+    return after == supervoxels_.begin() ? after->second : std::prev(after)->second;
+  }
+
+  void CheckMoment(const Moment& moment) {
+    const bool first = &moment == &run_.moments_.front();
+    const absl::flat_hash_set<NodeId>& supervoxels = SupervoxelsAt(moment.generation);
+    int64_t looked_at = 0;
+    for (const NodeId id : supervoxels) {
+      if (!first && Unchanged(id)) {
+        continue;
+      }
+      ++looked_at;
+      const NodeId root = histories_.RootAt(id, moment.time);
+      if (root == NodeId{}) {
+        const NodeId top = histories_.AncestorAt(id, layout_.layer_count(), moment.time);
+        Find(1,
+             absl::StrCat("supervoxel ", Value(id), " has voxels but leads to no root at ",
+                          absl::FormatTime(moment.time), "; its chain of parents ends at ", Value(top)),
+             {id, top}, "restore the table's rows of these nodes from a backup");
+      } else if (!histories_.IsAlive(root, moment.time)) {
+        Find(1,
+             absl::StrCat("supervoxel ", Value(id), " leads to root ", Value(root), ", which does not exist at ",
+                          absl::FormatTime(moment.time)),
+             {id, root}, "restore the table's rows of these nodes from a backup");
+      }
+    }
+    run_.findings_.Count(1, looked_at);
+  }
+
+  bool Unchanged(NodeId id) const { return histories_.LastChange(id) <= run_.moments_.front().time; }
+
+  // A supervoxel's row, over all moments: listed by its parent, there in voxels, an alias before its birth.
+  void CheckNode(NodeId id) {
+    const NodeHistory& history = histories_.Of(id);
+    int64_t looked_at = 0;
+    for (const Moment& moment : run_.moments_) {
+      if (&moment != &run_.moments_.front() && Unchanged(id)) {
+        break;
+      }
+      ++looked_at;
+      const NodeId parent = history.ParentAt(moment.time);
+      const bool listed = std::ranges::binary_search(histories_.Of(parent).children, id);
+      if (moment.time < history.born) {
+        const NodeId root = histories_.RootAt(id, moment.time);
+        if (listed || root != histories_.RootAt(history.former, moment.time)) {
+          Find(3,
+               absl::StrCat("supervoxel ", Value(id), " was born later, but at ", absl::FormatTime(moment.time),
+                            " it is no alias of ", Value(history.former), ", which it came from"),
+               {id, history.former}, "restore the table's row from a backup");
+        }
+      } else if (!history.replaced.has_value() || moment.time < *history.replaced) {
+        if (!listed) {
+          Find(3,
+               absl::StrCat("supervoxel ", Value(id), " has parent ", Value(parent), " at ",
+                            absl::FormatTime(moment.time), ", which does not list it as a child"),
+               {id, parent}, "restore the table's rows of these nodes from a backup");
+        }
+        // A chunk may hold the voxels of a cut that another operation's version brought along before its time.
+        if (!history.replaced.has_value() && !SupervoxelsAt(moment.generation).contains(id)) {
+          Find(1,
+               absl::StrCat("supervoxel ", Value(id), " is in the graph at ", absl::FormatTime(moment.time),
+                            " but has no voxels in generation ", moment.generation),
+               {id}, "restore the chunk's voxels from a backup");
+        }
+      }
+    }
+    run_.findings_.Count(3, looked_at);
+  }
+
+  FsckRun& run_;
+  const graph::IdLayout& layout_;
+  const ChunkPoint chunk_;
+  const Box box_;
+  NodeHistories histories_;
+  std::map<uint64_t, absl::flat_hash_set<NodeId>> supervoxels_;  // by generation
+};
+
+absl::Status FsckRun::CheckVoxelsOfChunk(ChunkPoint chunk) { return VoxelCheck(*this, chunk).Run(); }
+
+absl::Status FsckRun::CheckVoxels() {
+  const std::vector<ChunkPoint> chunks = dataset_.layout().ChunksOverlapping(dataset_.layout().volume());
+  progress_.Begin("voxels", static_cast<int64_t>(chunks.size()), "chunks");
+  CLEAVE_RETURN_IF_ERROR(ParallelFor(static_cast<int64_t>(chunks.size()), options_.threads, [&](int64_t i) {
+    absl::Status status = CheckVoxelsOfChunk(chunks[static_cast<size_t>(i)]);
+    progress_.Advance(1);
+    return status;
+  }));
+  progress_.End();
+  return absl::OkStatus();
+}
+
+}  // namespace cleave::edit

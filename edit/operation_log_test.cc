@@ -1,0 +1,159 @@
+// Goal: the log gives back what was written, in order; times it hands out never repeat or go back.
+// Method: records with every member set, over a table in memory; clocks that stand still and that go backwards;
+// threads.
+#include "edit/operation_log.h"
+
+#include <set>
+#include <thread>
+
+#include "absl/synchronization/mutex.h"
+#include "gtest/gtest.h"
+
+#include "table/columns.h"
+#include "table/memory_table.h"
+#include "table/row_keys.h"
+#include "table/serializers.h"
+
+namespace cleave::edit {
+namespace {
+
+using graph::NodeId;
+using graph::OperationId;
+
+OperationRecord Example() {
+  OperationRecord record;
+  record.id = OperationId{12};
+  record.kind = OperationKind::kSplit;
+  record.status = OperationStatus::kSuccess;
+  record.user = "ada";
+  record.time = absl::FromUnixMillis(1'700'000'000'123);
+  record.sources = {{1, -2, 3}};
+  record.sinks = {{4, 5, 6}, {-7, 8, 9}};
+  record.source_supervoxels = {NodeId{100}};
+  record.sink_supervoxels = {NodeId{101}, NodeId{102}};
+  record.added_edges = {{NodeId{1}, NodeId{2}}};
+  record.removed_edges = {{NodeId{3}, NodeId{4}}, {NodeId{5}, NodeId{6}}};
+  record.old_roots = {NodeId{7}};
+  record.new_roots = {NodeId{8}, NodeId{9}};
+  record.fragments = {NodeId{100}, NodeId{101}};
+  record.chunk_scope = {NodeId{50}};
+  record.read_generation = 3;
+  record.written_generation = 4;
+  record.exception = "";
+  return record;
+}
+
+void ExpectSame(const OperationRecord& a, const OperationRecord& b) {
+  EXPECT_EQ(a.id, b.id);
+  EXPECT_EQ(a.kind, b.kind);
+  EXPECT_EQ(a.status, b.status);
+  EXPECT_EQ(a.user, b.user);
+  EXPECT_EQ(a.time, b.time);
+  EXPECT_EQ(a.sources, b.sources);
+  EXPECT_EQ(a.sinks, b.sinks);
+  EXPECT_EQ(a.source_supervoxels, b.source_supervoxels);
+  EXPECT_EQ(a.sink_supervoxels, b.sink_supervoxels);
+  EXPECT_EQ(a.added_edges, b.added_edges);
+  EXPECT_EQ(a.removed_edges, b.removed_edges);
+  EXPECT_EQ(a.old_roots, b.old_roots);
+  EXPECT_EQ(a.new_roots, b.new_roots);
+  EXPECT_EQ(a.fragments, b.fragments);
+  EXPECT_EQ(a.chunk_scope, b.chunk_scope);
+  EXPECT_EQ(a.read_generation, b.read_generation);
+  EXPECT_EQ(a.written_generation, b.written_generation);
+  EXPECT_EQ(a.exception, b.exception);
+}
+
+TEST(OperationLog, GivesBackWhatWasWritten) {
+  table::MemoryTable table;
+  OperationLog log(table);
+  ASSERT_TRUE(log.Write(Example()).ok());
+  const auto read = log.Read(OperationId{12});
+  ASSERT_TRUE(read.ok()) << read.status();
+  ExpectSame(*read, Example());
+  EXPECT_TRUE(absl::IsNotFound(log.Read(OperationId{13}).status()));
+}
+
+TEST(OperationLog, ALaterWriteReplacesStatusAndScope) {
+  table::MemoryTable table;
+  OperationLog log(table);
+  OperationRecord record = Example();
+  record.status = OperationStatus::kWriteStarted;
+  ASSERT_TRUE(log.Write(record).ok());
+  record.status = OperationStatus::kSuccess;
+  record.chunk_scope.clear();
+  ASSERT_TRUE(log.Write(record).ok());
+  const auto read = log.Read(OperationId{12});
+  ASSERT_TRUE(read.ok()) << read.status();
+  ExpectSame(*read, record);
+}
+
+TEST(OperationLog, ListsOperationsAndNothingElse) {
+  table::MemoryTable table;
+  OperationLog log(table);
+  for (const uint64_t id : {30, 4, 100}) {
+    OperationRecord record = Example();
+    record.id = OperationId{id};
+    ASSERT_TRUE(log.Write(record).ok());
+  }
+  const table::RowMutation node[] = {
+      {table::NodeRowKey(uint64_t{1} << 56 | 5),
+       {table::SetCell{table::columns::kParent, std::nullopt, table::EncodeValue(uint64_t{1})}}}};
+  ASSERT_TRUE(table.Apply(node).ok());
+  ASSERT_TRUE(log.WriteInFlight({OperationId{4}, {NodeId{9}}, {NodeId{5}, NodeId{6}}}).ok());
+  const auto all = log.ReadAll();
+  ASSERT_TRUE(all.ok()) << all.status();
+  ASSERT_EQ(all->size(), 3U);
+  EXPECT_EQ((*all)[0].id, OperationId{4});
+  EXPECT_EQ((*all)[1].id, OperationId{30});
+  EXPECT_EQ((*all)[2].id, OperationId{100});
+  const auto in_flight = log.ListInFlight();
+  ASSERT_TRUE(in_flight.ok()) << in_flight.status();
+  ASSERT_EQ(in_flight->size(), 1U);
+  EXPECT_EQ(in_flight->front().id, OperationId{4});
+  EXPECT_EQ(in_flight->front().locked_roots, std::vector{NodeId{9}});
+  EXPECT_EQ(in_flight->front().chunk_scope, (std::vector{NodeId{5}, NodeId{6}}));
+  ASSERT_TRUE(log.RemoveInFlight(OperationId{4}).ok());
+  EXPECT_TRUE(log.ListInFlight()->empty());
+}
+
+TEST(OperationLog, ADamagedColumnIsNamed) {
+  table::MemoryTable table;
+  OperationLog log(table);
+  ASSERT_TRUE(log.Write(Example()).ok());
+  const table::RowMutation damage[] = {
+      {table::OperationRowKey(12), {table::SetCell{table::columns::kSourceId, std::nullopt, "odd"}}}};
+  ASSERT_TRUE(table.Apply(damage).ok());
+  const auto read = log.Read(OperationId{12});
+  EXPECT_TRUE(absl::IsDataLoss(read.status()));
+  EXPECT_NE(read.status().message().find("source_ids"), absl::string_view::npos) << read.status();
+}
+
+TEST(OperationLog, CommitTimesNeverRepeatNorGoBack) {
+  table::MemoryTable table;
+  OperationLog log(table);
+  const absl::Time now = absl::FromUnixMillis(5000);
+  EXPECT_EQ(log.NextCommitTime(now).value(), now);
+  EXPECT_EQ(log.NextCommitTime(now).value(), now + absl::Milliseconds(1));
+  EXPECT_EQ(log.NextCommitTime(now - absl::Hours(1)).value(), now + absl::Milliseconds(2));
+  EXPECT_EQ(log.NextCommitTime(now + absl::Hours(1) + absl::Microseconds(7)).value(), now + absl::Hours(1));
+  absl::Mutex mutex;
+  std::set<absl::Time> times;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        for (int j = 0; j < 50; ++j) {
+          const absl::StatusOr<absl::Time> time = log.NextCommitTime(now);
+          ASSERT_TRUE(time.ok()) << time.status();
+          const absl::MutexLock lock(&mutex);
+          EXPECT_TRUE(times.insert(*time).second);
+        }
+      });
+    }
+  }
+  EXPECT_EQ(times.size(), 200U);
+}
+
+}  // namespace
+}  // namespace cleave::edit
