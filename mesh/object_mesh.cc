@@ -52,15 +52,15 @@ absl::StatusOr<Mesh> MeshOfNode(graph::Dataset& dataset, graph::NodeId node, con
   }
   Array3<uint8_t> mask(all.extent());
   progress.Begin("read voxels", static_cast<int64_t>(chunks.size()), "chunks");
-  CLEAVE_RETURN_IF_ERROR(
-      ParallelFor(static_cast<int64_t>(chunks.size()), DefaultThreadCount(), [&](int64_t i) -> absl::Status {
-        const Box part = part_of(chunks[static_cast<size_t>(i)]);
-        CLEAVE_RETURN_IF_ERROR(dataset.segmentation().ReadBoxMapped(
-            kScale, part, [&](uint64_t id) -> uint8_t { return wanted.contains(id) ? 1 : 0; },
-            mask.view().Crop({part.lo - all.lo, part.hi - all.lo})));
-        progress.Advance(1);
-        return absl::OkStatus();
-      }));
+  const auto read_chunk = [&](int64_t i) {
+    const Box part = part_of(chunks[static_cast<size_t>(i)]);
+    absl::Status status = dataset.segmentation().ReadBoxMapped(
+        kScale, part, [&](uint64_t id) -> uint8_t { return wanted.contains(id) ? 1 : 0; },
+        mask.view().Crop({part.lo - all.lo, part.hi - all.lo}));
+    progress.Advance(1);
+    return status;
+  };
+  CLEAVE_RETURN_IF_ERROR(ParallelFor(static_cast<int64_t>(chunks.size()), DefaultThreadCount(), read_chunk));
   progress.End();
   return MarchingCubes(std::as_const(mask).view(), all.lo, dataset.meta().voxel_size_nm);
 }
