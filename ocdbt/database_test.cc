@@ -226,6 +226,30 @@ TEST(Versions, NumberedManifestsAreThinnedOut) {
   EXPECT_EQ(Database::Open(store).value()->At(GenerationNumber{7})->Read("k")->value, "5");
 }
 
+// Between a slow writer's look at the newest manifest and its own write, others commit so often that the manifest it is
+// about to create was made and thinned out again. Its write succeeds, but its version is nowhere.
+TEST(Versions, AWriterOvertakenByManyNumberedManifestsTriesAgain) {
+  Config config;
+  config.manifest_kind = ManifestKind::kNumbered;
+  const auto memory = Memory();
+  const auto store = std::make_shared<store::FaultyStore>(memory);
+  const auto slow = Database::Create(store, config).value();
+  const auto rival = Database::Open(memory).value();
+  bool overtaken = false;
+  store->SetHook([&](int64_t) {
+    if (store->log().back() == "write manifest.0000000000000002" && !overtaken) {
+      overtaken = true;
+      for (int i = 0; i < 140; ++i) {
+        Put(*rival, "rival", absl::StrCat(i));
+      }
+    }
+  });
+  EXPECT_EQ(Put(*slow, "slow", "1").value, 142);
+  store->SetHook(nullptr);
+  EXPECT_TRUE(overtaken);
+  EXPECT_EQ(Database::Open(memory).value()->Newest()->Read("slow")->value, "1");
+}
+
 TEST(Versions, TextForms) {
   EXPECT_EQ(FormatVersionSpec(GenerationNumber{7}), "v7");
   EXPECT_EQ(ParseVersionSpec("v7").value(), VersionSpec(GenerationNumber{7}));

@@ -135,7 +135,7 @@ absl::Status ManifestStore::Replace(const StoredManifest& current, const Manifes
   CrashPoint("ocdbt.after_manifest");
   const std::string key = numbered ? NumberedManifestKey(next.newest().generation) : current.key;
   if (numbered) {
-    RemoveOldNumbered(next.newest().generation);
+    CLEAVE_RETURN_IF_ERROR(SettleNumbered(next.newest().generation));
   }
   Remember(std::make_shared<const StoredManifest>(StoredManifest{next, key, *written}));
   return absl::OkStatus();
@@ -146,13 +146,18 @@ absl::StatusOr<store::Generation> ManifestStore::WriteNumbered(const Manifest& m
                        {store::Generation::Absent()});
 }
 
-void ManifestStore::RemoveOldNumbered(GenerationNumber newest) {
-  const absl::StatusOr<std::vector<uint64_t>> numbers = ListNumbers(*store_);
-  for (const uint64_t number : numbers.ok() ? *numbers : std::vector<uint64_t>()) {
-    if (number + kKeptNumberedManifests < newest.value) {
+absl::Status ManifestStore::SettleNumbered(GenerationNumber written) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<uint64_t> numbers, ListNumbers(*store_));
+  if (!numbers.empty() && numbers.back() > written.value) {
+    return absl::AbortedError(absl::StrCat(store_->Describe(NumberedManifestKey(written)), ": generation ",
+                                           numbers.back(), " was there before it"));
+  }
+  for (const uint64_t number : numbers) {
+    if (number + kKeptNumberedManifests < written.value) {
       (void)store_->Delete(NumberedManifestKey({number}));  // the next commit tries again
     }
   }
+  return absl::OkStatus();
 }
 
 std::shared_ptr<const StoredManifest> ManifestStore::Cached(const std::string& key,

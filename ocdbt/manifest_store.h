@@ -44,7 +44,8 @@ class ManifestStore {
   [[nodiscard]] absl::Status Create(const Manifest& manifest);
 
   // Puts `next`, whose newest generation is one more, in the place of `current`. ABORTED when another writer was
-  // faster. Any error but ABORTED leaves open whether it was done.
+  // faster; after ABORTED, too, the version may have been committed (a transport may send a request twice, and others
+  // may have built on it already), so look whether the newest manifest has it. Any other error leaves it open.
   [[nodiscard]] absl::Status Replace(const StoredManifest& current, const Manifest& next);
 
  private:
@@ -56,7 +57,9 @@ class ManifestStore {
                                                              const store::Generation& generation);
   void Remember(std::shared_ptr<const StoredManifest> manifest);
   [[nodiscard]] absl::StatusOr<store::Generation> WriteNumbered(const Manifest& manifest);
-  void RemoveOldNumbered(GenerationNumber newest);
+  // Removes numbered manifests that are older than any reader can need. ABORTED when there is one newer than `written`:
+  // a slow writer may have created an object that others had created, and removed as old, long before.
+  [[nodiscard]] absl::Status SettleNumbered(GenerationNumber written);
 
   std::shared_ptr<store::Store> store_;
   std::mutex mutex_;
