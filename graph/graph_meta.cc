@@ -118,8 +118,9 @@ absl::Status ValidateGraphMeta(const GraphMeta& meta) {
     return absl::InvalidArgumentError(
         absl::StrCat("the voxel size ", size.x, ",", size.y, ",", size.z, " nm must be positive on every axis"));
   }
-  if (meta.ingested == absl::InfiniteFuture() || meta.ingested == absl::InfinitePast()) {
-    return absl::InvalidArgumentError("the time of ingest must be finite");
+  if (meta.ingested < absl::UnixEpoch() ||
+      meta.ingested >= absl::FromCivil(absl::CivilYear(10000), absl::UTCTimeZone())) {
+    return absl::InvalidArgumentError("the time of ingest must lie in the years 1970 to 9999");
   }
   if (!AllInRange(meta.volume.lo) || !AllInRange(meta.volume.hi) || !AllInRange(meta.chunk_size)) {
     return absl::InvalidArgumentError(absl::StrCat("the volume ", ToString(meta.volume), " or the chunk size ",
@@ -167,6 +168,7 @@ absl::StatusOr<GraphMeta> DecodeGraphMeta(absl::string_view text) {
   if (!absl::ParseTime(absl::RFC3339_full, ingested, &meta.ingested, &time_error)) {
     return Wrong("ingested", absl::StrCat("a time such as 2026-01-31T12:00:00.000Z: ", time_error));
   }
+  meta.ingested = absl::FromUnixMillis(absl::ToUnixMillis(meta.ingested));
   if (const absl::Status valid = ValidateGraphMeta(meta); !valid.ok()) {
     return absl::DataLossError(valid.message());
   }

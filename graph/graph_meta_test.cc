@@ -77,6 +77,8 @@ TEST(GraphMeta, DamageIsNamed) {
       {"[8.0,8.5,40.0]", "[8,\"8\",40]", "voxel_size_nm"},
       {"[8.0,8.5,40.0]", "[8,0,40]", "voxel size"},
       {"2026-01-31T12", "yesterday", "ingested"},
+      {"2026-01-31T12", "1969-01-31T12", "1970"},
+      {"2026-01-31T12:00:00.123Z", "infinite-future", "1970"},
   };
   for (const Damage& damage : damages) {
     const std::string text = absl::StrReplaceAll(EncodeGraphMeta(Example()), {{damage.from, damage.to}});
