@@ -1,71 +1,68 @@
-// Dijkstra's algorithm with two labels a voxel.
+// Dijkstra's algorithm with two labels a piece.
 //
-// A voxel keeps the two cheapest ways of different sides. As ways leave the queue in the order of their cost, the first
-// that leaves at a voxel is the winner's, for good, and the next of another side the rival's.
+// A piece keeps the two cheapest ways of different sides. As ways leave the queue in the order of their cost, the first
+// that leaves at a piece is the winner's, for good, and the next of another side the rival's.
 #include "cut/contest.h"
-
-#include <array>
 
 #include "cut/radix_heap.h"
 
 namespace cleave::cut {
 namespace {
 
-enum Settled : uint8_t { kNone = 0, kWinner = 1, kBoth = 2 };
+enum Settled : uint8_t { kNone, kWinner, kBoth };
 
 class TwoLabelGrowth {
  public:
-  TwoLabelGrowth(const MaskGrid& grid, const TravelCost& cost, float least_closeness, Contest& contest)
-      : cost_(cost), least_closeness_(least_closeness), contest_(contest), settled_(grid.size()) {
-    for (size_t i = 0; i < offset_.size(); ++i) {
-      offset_[i] = static_cast<int32_t>(grid.steps()[i].offset);
-      half_length_[i] = static_cast<float>(grid.steps()[i].length_nm / 2);
-    }
+  TwoLabelGrowth(const PieceGraph& pieces, const TravelCost& cost, float least_closeness, const PieceSides& sides)
+      : pieces_(pieces), cost_(cost), least_closeness_(least_closeness), settled_(pieces.size(), kNone) {
+    contest_.winner = sides;
+    contest_.rival.resize(pieces.size());
+    contest_.winner_time.resize(pieces.size());
+    contest_.rival_time.resize(pieces.size());
   }
 
-  void Run(std::span<const uint32_t> owned) {
-    for (const uint32_t voxel : owned) {
-      contest_.time[voxel] = 1;
-      open_.Push(1, voxel);
+  Contest Run(std::span<const uint32_t> owned) {
+    for (const uint32_t piece : owned) {
+      open_.Push(0, piece);
     }
     while (!open_.empty()) {
-      const auto [time, voxel] = open_.Pop();
-      if (settled_[voxel] == kNone) {
-        settled_[voxel] = kWinner;
-        Spread(voxel, time, contest_.winner[voxel]);
-      } else if (settled_[voxel] == kWinner && time == contest_.rival_time[voxel]) {
-        settled_[voxel] = kBoth;
-        if (contest_.Closeness(voxel) >= least_closeness_) {
-          Spread(voxel, time, contest_.rival[voxel]);
+      const auto [time, piece] = open_.Pop();
+      if (settled_[piece] == kNone) {
+        settled_[piece] = kWinner;
+        Spread(piece, time, contest_.winner[piece]);
+      } else if (settled_[piece] == kWinner && contest_.rival[piece] != 0 && time == contest_.rival_time[piece]) {
+        settled_[piece] = kBoth;
+        if (contest_.Closeness(piece) >= least_closeness_) {
+          Spread(piece, time, contest_.rival[piece]);
         } else {
-          contest_.rival[voxel] = 0;
+          contest_.rival[piece] = 0;
         }
       }
     }
+    return std::move(contest_);
   }
 
  private:
-  void Spread(uint32_t voxel, float time, uint8_t side) {
-    const float here = cost_[voxel];
-    for (size_t i = 0; i < offset_.size(); ++i) {
-      const uint32_t next = voxel + static_cast<uint32_t>(offset_[i]);
-      const float there = cost_[next];
-      if (there != 0 && settled_[next] != kBoth) {
-        Offer(next, time + half_length_[i] * (here + there), side);
+  void Spread(uint32_t piece, float time, uint8_t side) {
+    for (const PieceGraph::Arc& arc : pieces_.arcs(piece)) {
+      if (settled_[arc.to] != kBoth) {
+        Offer(arc.to, time + arc.length_nm * (cost_[piece] + cost_[arc.to]) / 2, side);
       }
     }
   }
 
-  void Offer(uint32_t voxel, float time, uint8_t side) {
-    uint8_t& winner = contest_.winner[voxel];
-    uint8_t& rival = contest_.rival[voxel];
-    float& winner_time = contest_.time[voxel];
-    float& rival_time = contest_.rival_time[voxel];
-    if (winner == side || winner == 0) {
-      if (winner != 0 && time >= winner_time) {
+  void Offer(uint32_t piece, float time, uint8_t side) {
+    uint8_t& winner = contest_.winner[piece];
+    uint8_t& rival = contest_.rival[piece];
+    float& winner_time = contest_.winner_time[piece];
+    float& rival_time = contest_.rival_time[piece];
+    if (winner == 0) {
+      winner = side;
+      winner_time = time;
+    } else if (winner == side) {
+      if (time >= winner_time) {
         return;
       }
-      winner = side;
       winner_time = time;
     } else if (time < winner_time) {
       rival = winner;
@@ -73,32 +70,29 @@ class TwoLabelGrowth {
       winner = side;
       winner_time = time;
     } else {
-      if (rival != 0 && time >= rival_time) {
-        return;
-      }
-      if (settled_[voxel] == kWinner && (winner_time - 1) < least_closeness_ * (time - 1)) {
+      const bool is_too_late = settled_[piece] == kWinner && winner_time < least_closeness_ * time;
+      if (is_too_late || (rival != 0 && time >= rival_time)) {
         return;
       }
       rival = side;
       rival_time = time;
     }
-    open_.Push(time, voxel);
+    open_.Push(time, piece);
   }
 
+  const PieceGraph& pieces_;
   const TravelCost& cost_;
   const float least_closeness_;
-  Contest& contest_;
-  LazyArray<uint8_t> settled_;
-  std::array<int32_t, 26> offset_{};
-  std::array<float, 26> half_length_{};
+  Contest contest_;
+  std::vector<Settled> settled_;
   RadixHeap open_;
 };
 
 }  // namespace
 
-void RunContest(const MaskGrid& grid, const TravelCost& cost, std::span<const uint32_t> owned, float least_closeness,
-                Contest& contest) {
-  TwoLabelGrowth(grid, cost, least_closeness, contest).Run(owned);
+Contest RunContest(const PieceGraph& pieces, const TravelCost& cost, std::span<const uint32_t> owned,
+                   const PieceSides& sides, float least_closeness) {
+  return TwoLabelGrowth(pieces, cost, least_closeness, sides).Run(owned);
 }
 
 }  // namespace cleave::cut

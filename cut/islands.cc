@@ -38,11 +38,20 @@ class BlockMap {
   [[nodiscard]] uint8_t side(size_t block) const { return side_[block]; }
   [[nodiscard]] float distance_nm(size_t block) const { return distance_nm_[block]; }
 
-  // Step 1, for one voxel: the first that comes decides.
-  void Claim(size_t block, uint8_t side) {
-    if (side_[block] == 0) {
-      side_[block] = side;
-      distance_nm_[block] = 0;
+  // Step 1, for a run of voxels that starts at `first`: in each block the first voxel with a side decides.
+  void Claim(VoxelPoint first, const uint8_t* sides, int64_t count) {
+    size_t block = Block(first);
+    int64_t left_in_block = edge_.x - (first.x - lo_.x) % edge_.x;
+    for (const uint8_t* end = sides + count; sides != end; ++sides) {
+      if (left_in_block == 0) {
+        ++block;
+        left_in_block = edge_.x;
+      }
+      --left_in_block;
+      if (*sides != 0 && side_[block] == 0) {
+        side_[block] = *sides;
+        distance_nm_[block] = 0;
+      }
     }
   }
 
@@ -88,19 +97,9 @@ class BlockMap {
   std::vector<float> distance_nm_;
 };
 
-// Calls function(voxel, point) for every voxel of the object.
-template <typename Function>
-void ForEachVoxel(const MaskGrid& grid, Function function) {
-  grid.ForEachRun([&](int64_t begin, int64_t end, int64_t y, int64_t z) {
-    const uint32_t first = grid.Index({begin, y, z});
-    for (int64_t x = begin; x < end; ++x) {
-      function(static_cast<uint32_t>(first + (x - begin)), VoxelPoint{x, y, z});
-    }
-  });
-}
-
 // Step 3. Gives the island of `first` away and returns its size.
-int64_t Settle(const MaskGrid& grid, const TravelCost& cost, const BlockMap& blocks, uint32_t first, Sides& sides) {
+int64_t Settle(const MaskGrid& grid, const LazyArray<float>& depth_nm, const BlockMap& blocks, uint32_t first,
+               Sides& sides) {
   constexpr uint8_t kSeen = std::numeric_limits<uint8_t>::max();  // never a side: there are at most 200
   std::vector<uint32_t> island = {first};
   sides[first] = kSeen;
@@ -112,7 +111,7 @@ int64_t Settle(const MaskGrid& grid, const TravelCost& cost, const BlockMap& blo
     }
     for (const MaskGrid::Step& step : grid.steps()) {
       const uint32_t next = static_cast<uint32_t>(island[i] + step.offset);
-      if (cost[next] != 0 && sides[next] == 0) {
+      if (depth_nm[next] != 0 && sides[next] == 0) {
         sides[next] = kSeen;
         island.push_back(next);
       }
@@ -126,27 +125,29 @@ int64_t Settle(const MaskGrid& grid, const TravelCost& cost, const BlockMap& blo
 
 }  // namespace
 
-int64_t GiveIslandsToNearest(const MaskGrid& grid, const TravelCost& cost, Sides& sides) {
+int64_t GiveIslandsToNearest(const MaskGrid& grid, const LazyArray<float>& depth_nm, Sides& sides) {
   std::vector<uint32_t> unreached;
-  ForEachVoxel(grid, [&](uint32_t voxel, VoxelPoint) {
-    if (sides[voxel] == 0) {
-      unreached.push_back(voxel);
+  grid.ForEachRun([&](int64_t begin, int64_t end, int64_t y, int64_t z) {
+    const uint32_t first = grid.Index({begin, y, z});
+    for (uint32_t voxel = first; voxel < first + (end - begin); ++voxel) {
+      if (sides[voxel] == 0) {
+        unreached.push_back(voxel);
+      }
     }
   });
   if (unreached.empty()) {
     return 0;
   }
   BlockMap blocks(grid);
-  ForEachVoxel(grid, [&](uint32_t voxel, VoxelPoint point) {
-    if (sides[voxel] != 0) {
-      blocks.Claim(blocks.Block(point), sides[voxel]);
-    }
+  grid.ForEachRun([&](int64_t begin, int64_t end, int64_t y, int64_t z) {
+    const VoxelPoint first{begin, y, z};
+    blocks.Claim(first, &sides[grid.Index(first)], end - begin);
   });
   blocks.Spread();
   int64_t given = 0;
   for (const uint32_t voxel : unreached) {
     if (sides[voxel] == 0) {
-      given += Settle(grid, cost, blocks, voxel, sides);
+      given += Settle(grid, depth_nm, blocks, voxel, sides);
     }
   }
   return given;

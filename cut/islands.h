@@ -3,13 +3,13 @@
 
 #include <cstdint>
 
-#include "cut/growth.h"
+#include "cut/whole_sides.h"
 
 namespace cleave::cut {
 
 // Gives each piece of the object that has no side yet, as a whole, to the side that lies nearest to it. Nearness is
 // measured in nm between blocks of about eight voxels' edge, so it is right to about a block. Returns how many voxels
 // that were. REQUIRES: some voxel has a side.
-int64_t GiveIslandsToNearest(const MaskGrid& grid, const TravelCost& cost, Sides& sides);
+int64_t GiveIslandsToNearest(const MaskGrid& grid, const LazyArray<float>& depth_nm, Sides& sides);
 
 }  // namespace cleave::cut

@@ -7,16 +7,18 @@
 
 #include "absl/status/statusor.h"
 
-#include "cut/growth.h"
+#include "cut/travel.h"
 
 namespace cleave::cut {
 
-// Writes 1 + g into `sides` at the points of group g and along ways that join them, ways of different groups having no
-// voxel in common, and returns all these voxels. `groups` are grid indices, no voxel in two groups; `sides` is all 0.
-// Errors: FAILED_PRECONDITION when points of one group lie in different pieces of the object, or cannot be joined
-// without passing through another group's ways; the message names the group and a point, in indices of the mask.
-[[nodiscard]] absl::StatusOr<std::vector<uint32_t>> JoinGroups(const MaskGrid& grid, const TravelCost& cost,
+// Writes 1 + g into `sides` at the pieces of group g's points and along ways that join them, ways of different groups
+// having no piece in common, and returns all these pieces. `groups` are grid indices of voxels of the object; `sides`
+// is all 0. Errors: ABORTED when points of two groups lie in one piece, or ways bar each other where smaller pieces
+// could still leave room: try with smaller cells. FAILED_PRECONDITION when points of one group lie in different parts
+// of the object; the message names the group and a point, in indices of the mask.
+[[nodiscard]] absl::StatusOr<std::vector<uint32_t>> JoinGroups(const MaskGrid& grid, const PieceGraph& pieces,
+                                                               const TravelCost& cost,
                                                                std::span<const std::vector<uint32_t>> groups,
-                                                               Sides& sides);
+                                                               PieceSides& sides);
 
 }  // namespace cleave::cut

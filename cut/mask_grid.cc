@@ -79,6 +79,20 @@ MaskGrid::MaskGrid(ArrayView3<const uint8_t> mask, VoxelSizeNm voxel_size_nm, co
   }
 }
 
+std::array<double, 26> MaskGrid::StepAreas() const {
+  std::array<double, 26> area{};
+  for (size_t i = 0; i < area.size(); ++i) {
+    const size_t code = i < 13 ? i : i + 1;
+    const int moved_axes = (code % 3 != 1) + (code / 3 % 3 != 1) + (code / 9 != 1);
+    area[i] = 1 / (steps_[i].length_nm * moved_axes * moved_axes);
+  }
+  const double largest = *std::max_element(area.begin(), area.end());
+  for (double& a : area) {
+    a /= largest;
+  }
+  return area;
+}
+
 absl::StatusOr<MaskGrid> MaskGrid::Make(ArrayView3<const uint8_t> mask, VoxelSizeNm voxel_size_nm) {
   const Box box = TightBox(mask);
   if (box.empty()) {

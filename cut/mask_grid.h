@@ -52,6 +52,11 @@ class MaskGrid {
   // The 26 neighbours; the first 13 come before a voxel in memory order.
   [[nodiscard]] const std::array<Step, 26>& steps() const { return steps_; }
 
+  // The area of surface, in units of the largest, that passes between a voxel and each neighbour: such that the sum
+  // over the neighbours a surface parts is about its area (Y. Boykov, V. Kolmogorov: Computing geodesics and minimal
+  // surfaces via graph cuts, 2003, with weights simplified to 1 / (length * moved axes ^ 2)).
+  [[nodiscard]] std::array<double, 26> StepAreas() const;
+
   // REQUIRES: p lies in the box grown by one.
   [[nodiscard]] uint32_t Index(VoxelPoint p) const {
     return static_cast<uint32_t>((p.x - box_.lo.x + 1) + (p.y - box_.lo.y + 1) * y_stride_ +

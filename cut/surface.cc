@@ -1,16 +1,15 @@
-// A minimum cut per pair of sides (Y. Boykov, V. Kolmogorov: Computing geodesics and minimal surfaces via graph cuts,
-// 2003).
+// A minimum cut per pair of sides.
 //
-// 1. The zone of a pair: voxels that one of them won and the other came near to.
-// 2. An edge joins each voxel of the zone to its 26 neighbours; cutting it costs about the area of surface that passes
-//    between the two. Neighbours outside the zone are fixed and stand for the terminals.
+// 1. The zone of a pair: pieces that one of them won and the other came near to.
+// 2. An edge joins pieces that touch; cutting it costs the area of their contact. Neighbours outside the zone are fixed
+//    and stand for the terminals.
 // 3. Costs rise towards the edge of the zone, so that among equal cross-sections the middle one is taken, and a surface
 //    moves only for a real gain.
 #include "cut/surface.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <utility>
 #include <vector>
@@ -20,135 +19,116 @@
 namespace cleave::cut {
 namespace {
 
-// Voxels contested by one pair of sides, ascending.
+constexpr uint32_t kOutside = std::numeric_limits<uint32_t>::max();
+constexpr double kUnitsPerArea = 1e5;
+
+// Pieces contested by one pair of sides, ascending.
 struct Zone {
   uint8_t low;   // the smaller side
   uint8_t high;  // the larger
-  std::vector<uint32_t> voxels;
+  std::vector<uint32_t> pieces;
 };
-
-// The area of surface that an edge along each step stands for, as whole numbers.
-std::array<double, 26> StepAreas(const MaskGrid& grid) {
-  std::array<double, 26> area{};
-  for (size_t i = 0; i < area.size(); ++i) {
-    const size_t code = i < 13 ? i : i + 1;
-    const int moved_axes = (code % 3 != 1) + (code / 3 % 3 != 1) + (code / 9 != 1);
-    area[i] = 1 / (grid.steps()[i].length_nm * moved_axes * moved_axes);
-  }
-  const double largest = *std::max_element(area.begin(), area.end());
-  for (double& a : area) {
-    a *= 1e6 / largest;
-  }
-  return area;
-}
 
 class ZoneCutter {
  public:
-  ZoneCutter(const MaskGrid& grid, const TravelCost& cost, const SurfaceOptions& options, Contest& contest)
-      : grid_(grid), cost_(cost), options_(options), contest_(contest), area_(StepAreas(grid)), node_(grid.size()) {}
+  ZoneCutter(const PieceGraph& pieces, const SurfaceOptions& options, Contest& contest)
+      : pieces_(pieces), options_(options), contest_(contest), node_(pieces.size(), kOutside) {}
 
   void Cut(const Zone& zone) {
-    for (size_t i = 0; i < zone.voxels.size(); ++i) {
-      node_[zone.voxels[i]] = static_cast<uint32_t>(i + 1);
+    const uint32_t low_terminal = static_cast<uint32_t>(zone.pieces.size());
+    for (uint32_t node = 0; node < low_terminal; ++node) {
+      node_[zone.pieces[node]] = node;
     }
-    const uint32_t low_terminal = static_cast<uint32_t>(zone.voxels.size());
-    const uint32_t high_terminal = low_terminal + 1;
     std::vector<CapacityEdge> edges;
-    edges.reserve(zone.voxels.size() * 14);
-    for (uint32_t i = 0; i < zone.voxels.size(); ++i) {
-      AddEdges(zone, i, edges);
+    for (uint32_t node = 0; node < low_terminal; ++node) {
+      AddEdges(zone, node, edges);
     }
-    MaxFlow flow(high_terminal + 1, edges);
-    flow.Solve(low_terminal, high_terminal);
-    for (uint32_t i = 0; i < zone.voxels.size(); ++i) {
-      contest_.winner[zone.voxels[i]] = flow.OnSourceSide(i) ? zone.low : zone.high;
+    MaxFlow flow(low_terminal + 2, edges);
+    flow.Solve(low_terminal, low_terminal + 1);
+    for (uint32_t node = 0; node < low_terminal; ++node) {
+      contest_.winner[zone.pieces[node]] = flow.OnSourceSide(node) ? zone.low : zone.high;
     }
-    for (const uint32_t voxel : zone.voxels) {
-      node_[voxel] = 0;
+    for (const uint32_t piece : zone.pieces) {
+      node_[piece] = kOutside;
     }
   }
 
  private:
-  void AddEdges(const Zone& zone, uint32_t i, std::vector<CapacityEdge>& edges) const {
-    const uint32_t voxel = zone.voxels[i];
-    const uint32_t low_terminal = static_cast<uint32_t>(zone.voxels.size());
+  void AddEdges(const Zone& zone, uint32_t node, std::vector<CapacityEdge>& edges) const {
+    const uint32_t low_terminal = static_cast<uint32_t>(zone.pieces.size());
+    const uint32_t piece = zone.pieces[node];
     int64_t low = 0;
     int64_t high = 0;
-    for (size_t k = 0; k < area_.size(); ++k) {
-      const uint32_t next = static_cast<uint32_t>(voxel + grid_.steps()[k].offset);
-      if (cost_[next] == 0) {
-        continue;
-      }
-      if (node_[next] != 0) {
-        if (k >= 13) {
-          edges.push_back({i, node_[next] - 1, Capacity(k, (Weight(voxel) + Weight(next)) / 2)});
-        }
-      } else if (contest_.winner[next] == zone.low) {
-        low += Capacity(k, Weight(voxel));
-      } else if (contest_.winner[next] == zone.high) {
-        high += Capacity(k, Weight(voxel));
+    for (const PieceGraph::Arc& arc : pieces_.arcs(piece)) {
+      if (node_[arc.to] == kOutside) {
+        const int64_t capacity = Capacity(arc.area, Weight(piece));
+        low += contest_.winner[arc.to] == zone.low ? capacity : 0;
+        high += contest_.winner[arc.to] == zone.high ? capacity : 0;
+      } else if (arc.to > piece) {
+        edges.push_back({node, node_[arc.to], Capacity(arc.area, (Weight(piece) + Weight(arc.to)) / 2)});
       }
     }
     if (low > 0) {
-      edges.push_back({low_terminal, i, low});
+      edges.push_back({low_terminal, node, low});
     }
     if (high > 0) {
-      edges.push_back({i, low_terminal + 1, high});
+      edges.push_back({node, low_terminal + 1, high});
     }
   }
 
   // 1 where both sides come at once, 1 + reluctance at the edge of the zone.
-  [[nodiscard]] double Weight(uint32_t voxel) const {
-    const double distance = (1 - contest_.Closeness(voxel)) / (1 - options_.least_closeness);
+  [[nodiscard]] double Weight(uint32_t piece) const {
+    const double distance = (1 - contest_.Closeness(piece)) / (1 - options_.least_closeness);
     return 1 + options_.reluctance * distance * distance;
   }
 
-  [[nodiscard]] int64_t Capacity(size_t step, double weight) const { return std::llround(area_[step] * weight); }
+  [[nodiscard]] static int64_t Capacity(float area, double weight) {
+    return std::max<int64_t>(1, std::llround(kUnitsPerArea * area * weight));
+  }
 
-  const MaskGrid& grid_;
-  const TravelCost& cost_;
+  const PieceGraph& pieces_;
   const SurfaceOptions& options_;
   Contest& contest_;
-  const std::array<double, 26> area_;
-  LazyArray<uint32_t> node_;  // 1 + index in the zone at hand
+  std::vector<uint32_t> node_;  // of each piece, in the zone at hand
 };
 
-std::vector<Zone> FindZones(const MaskGrid& grid, std::span<const uint32_t> owned, const SurfaceOptions& options,
-                            Contest& contest) {
-  for (const uint32_t voxel : owned) {
-    contest.rival[voxel] = 0;
+// Keeps the most contested pieces of a zone that is too large.
+void Limit(const Contest& contest, size_t most_pieces, std::vector<uint32_t>& zone) {
+  if (zone.size() <= most_pieces) {
+    return;
   }
-  std::map<std::pair<uint8_t, uint8_t>, Zone> zones;
-  grid.ForEachRun([&](int64_t begin, int64_t end, int64_t y, int64_t z) {
-    const uint32_t first = grid.Index({begin, y, z});
-    for (uint32_t voxel = first; voxel < first + (end - begin); ++voxel) {
-      if (contest.rival[voxel] != 0 && contest.Closeness(voxel) >= options.least_closeness) {
-        const auto [low, high] = std::minmax(contest.winner[voxel], contest.rival[voxel]);
-        zones.try_emplace({low, high}, Zone{low, high, {}}).first->second.voxels.push_back(voxel);
-      }
+  const auto is_nearer = [&](uint32_t a, uint32_t b) {
+    return std::pair(-contest.Closeness(a), a) < std::pair(-contest.Closeness(b), b);
+  };
+  std::nth_element(zone.begin(), zone.begin() + static_cast<std::ptrdiff_t>(most_pieces), zone.end(), is_nearer);
+  zone.resize(most_pieces);
+  std::sort(zone.begin(), zone.end());
+}
+
+std::vector<Zone> FindZones(std::span<const uint32_t> owned, const SurfaceOptions& options, Contest& contest) {
+  for (const uint32_t piece : owned) {
+    contest.rival[piece] = 0;
+  }
+  std::map<std::pair<uint8_t, uint8_t>, std::vector<uint32_t>> zones;
+  for (uint32_t piece = 0; piece < contest.winner.size(); ++piece) {
+    if (contest.Closeness(piece) >= options.least_closeness) {
+      zones[std::minmax(contest.winner[piece], contest.rival[piece])].push_back(piece);
     }
-  });
+  }
   std::vector<Zone> result;
   for (auto& [sides, zone] : zones) {
-    if (zone.voxels.size() > options.most_voxels) {
-      const auto nearer = [&](uint32_t a, uint32_t b) {
-        return std::pair(-contest.Closeness(a), a) < std::pair(-contest.Closeness(b), b);
-      };
-      std::nth_element(zone.voxels.begin(), zone.voxels.begin() + options.most_voxels, zone.voxels.end(), nearer);
-      zone.voxels.resize(options.most_voxels);
-      std::sort(zone.voxels.begin(), zone.voxels.end());
-    }
-    result.push_back(std::move(zone));
+    Limit(contest, options.most_pieces, zone);
+    result.push_back({sides.first, sides.second, std::move(zone)});
   }
   return result;
 }
 
 }  // namespace
 
-void TightenSurfaces(const MaskGrid& grid, const TravelCost& cost, std::span<const uint32_t> owned,
-                     const SurfaceOptions& options, Contest& contest) {
-  ZoneCutter cutter(grid, cost, options, contest);
-  for (const Zone& zone : FindZones(grid, owned, options, contest)) {
+void TightenSurfaces(const PieceGraph& pieces, std::span<const uint32_t> owned, const SurfaceOptions& options,
+                     Contest& contest) {
+  ZoneCutter cutter(pieces, options, contest);
+  for (const Zone& zone : FindZones(owned, options, contest)) {
     cutter.Cut(zone);
   }
 }

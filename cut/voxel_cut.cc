@@ -2,15 +2,19 @@
 //
 // 1. The object's tight box becomes the working grid; points off the object move to its nearest voxel.
 // 2. Depth: the distance of every voxel of the object from the background, exact and in nm.
-// 3. The points of each group are joined by ways through deep parts of the object, so that a group starts whole.
-// 4. All groups grow at once over one queue. Shallow places are dear, so fronts meet in necks. A voxel's owner reached
-//    it through voxels of its own, so each side is one piece.
-// 5. Where two fronts came nearly at once, the surface between them moves to the least cross-section: a minimum cut.
-// 6. That may part a side; the part without points then falls to its neighbours.
-// 7. Pieces of the object that no group can reach go to the nearest side.
+// 3. The object becomes a graph of some ten thousand pieces (piece_graph.h); of a small object each voxel is one.
+// 4. The points of each group are joined by ways through deep parts of the object, so that a group starts whole.
+// 5. All groups grow at once over one queue. Shallow places are dear, so fronts meet in necks. A piece's owner reached
+//    it through pieces of its own, so each side is whole.
+// 6. Where two fronts came nearly at once, the surface between them moves to the least cross-section: a minimum cut.
+//    That may part a side; the part without points then falls to its neighbours.
+// 7. Pieces at the surfaces are given anew voxel by voxel, and sides made whole once more.
+// 8. Parts of the object that no group can reach go to the nearest side.
+// Steps 4 and on are repeated with smaller pieces when groups bar each other's way.
 #include "cut/voxel_cut.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <map>
 
@@ -19,12 +23,14 @@
 #include "base/status.h"
 #include "cut/contest.h"
 #include "cut/depth.h"
-#include "cut/growth.h"
 #include "cut/islands.h"
 #include "cut/join_groups.h"
 #include "cut/mask_grid.h"
+#include "cut/piece_graph.h"
+#include "cut/refine.h"
 #include "cut/snap.h"
 #include "cut/surface.h"
+#include "cut/travel.h"
 #include "cut/whole_sides.h"
 
 namespace cleave::cut {
@@ -46,6 +52,7 @@ absl::Status CheckRequest(const VoxelCutRequest& request) {
       return absl::InvalidArgumentError(absl::StrCat("voxel size ", nm, " nm is not above 0"));
     }
   }
+  assert(request.most_cells >= 1);
   if (request.groups.size() < 2 || request.groups.size() > kMostGroups) {
     return absl::InvalidArgumentError(
         absl::StrCat("a cut takes 2 to ", kMostGroups, " groups of points, not ", request.groups.size()));
@@ -95,6 +102,53 @@ std::vector<std::vector<uint32_t>> Indices(const MaskGrid& grid, const std::vect
   return groups;
 }
 
+// About cubic in nm, with `edge` voxels along the axis of the smallest voxel size.
+Extent3 CellOf(VoxelSizeNm size, int64_t edge) {
+  const double edge_nm = static_cast<double>(edge) * std::min({size.x, size.y, size.z});
+  const auto voxels = [&](double nm) { return std::max<int64_t>(1, std::llround(edge_nm / nm)); };
+  return {voxels(size.x), voxels(size.y), voxels(size.z)};
+}
+
+// The smallest power of two whose cells are few enough for the object.
+int64_t FirstCellEdge(const MaskGrid& grid, int64_t most_cells) {
+  int64_t voxels = 0;
+  grid.ForEachRun([&](int64_t begin, int64_t end, int64_t, int64_t) { voxels += end - begin; });
+  int64_t edge = 1;
+  while (voxels / Count(CellOf(grid.voxel_size_nm(), edge)) > most_cells) {
+    edge *= 2;
+  }
+  return edge;
+}
+
+// Steps 3 to 7. Errors are those of JoinGroups; `sides` is written only on success.
+absl::Status CutInPieces(const MaskGrid& grid, const LazyArray<float>& depth_nm,
+                         std::span<const std::vector<uint32_t>> groups, int64_t cell_edge, Sides& sides) {
+  const VoxelSizeNm size = grid.voxel_size_nm();
+  const float unit_nm = static_cast<float>(std::min({size.x, size.y, size.z}));
+  const PieceGraph pieces(grid, depth_nm, CellOf(size, cell_edge));
+  PieceSides piece_sides(pieces.size(), 0);
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<uint32_t> owned,
+                          JoinGroups(grid, pieces, CostFromDepth(pieces, unit_nm, kJoinExponent), groups, piece_sides));
+  const SurfaceOptions options;
+  Contest contest =
+      RunContest(pieces, CostFromDepth(pieces, unit_nm, kGrowthExponent), owned, piece_sides, options.least_closeness);
+  TightenSurfaces(pieces, owned, options, contest);
+  KeepWhole(pieces, owned, contest.winner);
+  if (cell_edge == 1) {
+    for (const PieceGraph::Segment& segment : pieces.segments()) {
+      sides[segment.begin] = contest.winner[segment.piece];
+    }
+    return absl::OkStatus();
+  }
+  RefineToVoxels(grid, depth_nm, pieces, owned, contest.winner, sides);
+  std::vector<uint32_t> owned_voxels;
+  for (const uint32_t piece : owned) {
+    owned_voxels.push_back(pieces.FirstVoxel(piece));
+  }
+  KeepWhole(grid, owned_voxels, sides);
+  return absl::OkStatus();
+}
+
 Array3<uint8_t> ToArray(const MaskGrid& grid, const Sides& sides) {
   Array3<uint8_t> result(grid.mask().extent());
   grid.ForEachRun([&](int64_t begin, int64_t end, int64_t y, int64_t z) {
@@ -112,17 +166,20 @@ absl::StatusOr<VoxelCut> CutVoxels(const VoxelCutRequest& request) {
   VoxelCut cut;
   CLEAVE_ASSIGN_OR_RETURN(cut.seeds, SnapGroups(grid, request));
   const LazyArray<float> depth_nm = DepthNm(grid);
-  const TravelCost cost = CostFromDepth(grid, depth_nm, kGrowthExponent);
-  Contest contest(grid.size());
-  Sides& sides = contest.winner;
-  CLEAVE_ASSIGN_OR_RETURN(
-      const std::vector<uint32_t> owned,
-      JoinGroups(grid, CostFromDepth(grid, depth_nm, kJoinExponent), Indices(grid, cut.seeds), sides));
-  const SurfaceOptions options;
-  RunContest(grid, cost, owned, options.least_closeness, contest);
-  TightenSurfaces(grid, cost, owned, options, contest);
-  KeepWhole(grid, cost, owned, sides);
-  cut.unreached = GiveIslandsToNearest(grid, cost, sides);
+  const std::vector<std::vector<uint32_t>> groups = Indices(grid, cut.seeds);
+  Sides sides(grid.size());
+  absl::Status status;
+  for (int64_t edge = FirstCellEdge(grid, request.most_cells); edge > 0; edge /= 2) {
+    status = CutInPieces(grid, depth_nm, groups, edge, sides);
+    if (status.code() != absl::StatusCode::kAborted) {
+      break;
+    }
+  }
+  if (status.code() == absl::StatusCode::kAborted) {
+    return absl::FailedPreconditionError(status.message());
+  }
+  CLEAVE_RETURN_IF_ERROR(status);
+  cut.unreached = GiveIslandsToNearest(grid, depth_nm, sides);
   cut.side = ToArray(grid, sides);
   return cut;
 }

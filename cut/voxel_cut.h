@@ -3,7 +3,8 @@
 // The contract (source: the project's design, and weak points 1 to 5 and 28 of the system this one succeeds):
 //   - every voxel of the mask gets exactly one side, every other voxel gets 0;
 //   - side g holds all seeds of group g and is one 26-connected piece;
-//   - voxels of the mask that no seed can reach go, each piece as a whole, to the side they lie nearest to (right to about eight voxels), which stays one connected piece
+//   - voxels of the mask that no seed can reach go, each piece as a whole, to the side they lie nearest to (right to
+//   about eight voxels), which stays one connected piece
 //     only where that is possible: see VoxelCut::unreached;
 //   - distances are nanometres, whatever the voxel's shape.
 #pragma once
@@ -26,6 +27,9 @@ struct VoxelCutRequest {
   // Two to 200 groups of points, as indices into `mask`. A point off the mask is moved to the nearest voxel of the mask
   // (exactly nearest, in nm; ties to the smaller z, then y, then x). Borrowed for the call.
   std::span<const std::vector<VoxelPoint>> groups;
+  // An object of more voxels than this is thought of in cells of several voxels, except near the cut: fewer cells are
+  // faster, more are finer. REQUIRES: at least 1.
+  int64_t most_cells = 60000;
 };
 
 struct VoxelCut {
@@ -37,10 +41,11 @@ struct VoxelCut {
   int64_t unreached = 0;
 };
 
-// Errors: INVALID_ARGUMENT when the mask is empty, there are fewer than two groups, a group is empty, or two groups
-// have a seed in the same voxel. FAILED_PRECONDITION when the points of one group lie in different pieces of the mask,
-// or cannot be joined without passing through another group's; the message names the group and a point. Memory: a few
-// bytes per voxel of the mask's bounding box, no copy of the mask. Deterministic.
+// Errors: INVALID_ARGUMENT when the mask is empty, there are fewer than two groups, a group is empty, two groups have a
+// seed in the same voxel, or the mask's bounding box has 2^32 voxels or more. FAILED_PRECONDITION when the points of
+// one group lie in different pieces of the mask, or cannot be joined without passing through another group's; the
+// message names the group and a point. Memory: a few bytes per voxel of the mask's bounding box, no copy of the mask.
+// Deterministic.
 [[nodiscard]] absl::StatusOr<VoxelCut> CutVoxels(const VoxelCutRequest& request);
 
 }  // namespace cleave::cut

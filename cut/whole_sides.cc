@@ -1,6 +1,10 @@
+// Pieces are few: flood from the owned ones, then let the flooded ones spread over what is left.
+//
+// Voxels are many, and hardly any is ever astray:
 // 1. Cut every row into runs of one side and join the runs that touch (see components.cc).
 // 2. Runs in no set with an owned voxel are strays: their voxels lose their side.
-// 3. Growth gives strays to the kept voxels next to them. The object's pieces are connected, so none is left over.
+// 3. Strays are taken by the voxels next to them, breadth first. The object's parts are connected, so none is left
+// over.
 #include "cut/whole_sides.h"
 
 #include <algorithm>
@@ -43,20 +47,19 @@ void JoinWithRow(const std::vector<Run>& runs, int64_t offset, DisjointSets& set
   for (size_t i = 0; i < runs.size(); ++i) {
     const int64_t begin = runs[i].begin - offset;
     const int64_t end = runs[i].end - offset;
-    while (first < runs.size() && runs[first].end < begin) {
+    while (runs[first].end < begin) {
       ++first;
     }
-    for (size_t j = first; j < runs.size() && runs[j].begin <= end; ++j) {
-      if (j != i && runs[j].side == runs[i].side) {
+    for (size_t j = first; j < i && runs[j].begin <= end; ++j) {
+      if (runs[j].side == runs[i].side) {
         sets.Join(static_cast<uint32_t>(i), static_cast<uint32_t>(j));
       }
     }
   }
 }
 
-}  // namespace
-
-void KeepWhole(const MaskGrid& grid, const TravelCost& cost, std::span<const uint32_t> owned, Sides& sides) {
+// Steps 1 and 2. Returns the voxels that lost their side.
+std::vector<uint32_t> LoseStrays(const MaskGrid& grid, std::span<const uint32_t> owned, Sides& sides) {
   const std::vector<Run> runs = FindRuns(grid, sides);
   DisjointSets sets(static_cast<uint32_t>(runs.size()));
   const int64_t y = grid.y_stride();
@@ -79,18 +82,53 @@ void KeepWhole(const MaskGrid& grid, const TravelCost& cost, std::span<const uin
       }
     }
   }
-  std::vector<uint32_t> shore;  // kept voxels next to a stray
+  return strays;
+}
+
+}  // namespace
+
+void KeepWhole(const PieceGraph& pieces, std::span<const uint32_t> owned, PieceSides& sides) {
+  std::vector<bool> is_kept(pieces.size(), false);
+  std::vector<uint32_t> kept(owned.begin(), owned.end());
+  for (const uint32_t piece : owned) {
+    is_kept[piece] = true;
+  }
+  for (const bool only_own : {true, false}) {
+    for (size_t i = 0; i < kept.size(); ++i) {
+      for (const PieceGraph::Arc& arc : pieces.arcs(kept[i])) {
+        if (!is_kept[arc.to] && (!only_own || sides[arc.to] == sides[kept[i]])) {
+          is_kept[arc.to] = true;
+          sides[arc.to] = sides[kept[i]];
+          kept.push_back(arc.to);
+        }
+      }
+    }
+  }
+}
+
+void KeepWhole(const MaskGrid& grid, std::span<const uint32_t> owned, Sides& sides) {
+  const std::vector<uint32_t> strays = LoseStrays(grid, owned, sides);
+  std::vector<uint32_t> open;  // voxels with a side, next to a stray
   for (const uint32_t voxel : strays) {
     for (const MaskGrid::Step& step : grid.steps()) {
       const uint32_t next = static_cast<uint32_t>(voxel + step.offset);
       if (sides[next] != 0) {
-        shore.push_back(next);
+        open.push_back(next);
       }
     }
   }
-  std::sort(shore.begin(), shore.end());
-  shore.erase(std::unique(shore.begin(), shore.end()), shore.end());
-  Growth(grid, cost).GrowAll(shore, sides);
+  std::sort(open.begin(), open.end());
+  open.erase(std::unique(open.begin(), open.end()), open.end());
+  const auto is_stray = [&](uint32_t voxel) { return std::binary_search(strays.begin(), strays.end(), voxel); };
+  for (size_t i = 0; i < open.size(); ++i) {
+    for (const MaskGrid::Step& step : grid.steps()) {
+      const uint32_t next = static_cast<uint32_t>(open[i] + step.offset);
+      if (sides[next] == 0 && is_stray(next)) {
+        sides[next] = sides[open[i]];
+        open.push_back(next);
+      }
+    }
+  }
 }
 
 }  // namespace cleave::cut
