@@ -66,7 +66,7 @@ TEST(Neuropil, IsDenseAndTouchingAndWhole) {
     VoxelSizeNm voxel_size_nm;
   };
   for (const Shape& shape :
-       {Shape{{192, 192, 40}, {8, 8, 40}}, Shape{{110, 110, 110}, {10, 10, 10}}, Shape{{150, 100, 50}, {16, 16, 40}}}) {
+       {Shape{{192, 192, 40}, {8, 8, 40}}, Shape{{150, 150, 150}, {10, 10, 10}}, Shape{{150, 100, 50}, {16, 16, 40}}}) {
     NeuropilOptions options;
     options.seed = TestSeed();
     options.extent = shape.extent;
