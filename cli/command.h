@@ -1,0 +1,54 @@
+// One task of the program `cleave`: its arguments, and how it is carried out.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "cli/console.h"
+
+namespace CLI {
+class App;
+}
+
+namespace cleave::cli {
+
+// What `cleave --help` says about a command.
+struct CommandText {
+  std::string name;
+  std::string group;    // the heading under which the command is listed
+  std::string summary;  // one line
+  std::string example;  // whole command lines, one a line
+};
+
+// Register once, then Run once. A command only translates: arguments into calls of other rooms, answers into text.
+class Command {
+ public:
+  virtual ~Command() = default;
+  [[nodiscard]] virtual CommandText text() const = 0;
+  // Adds options that write into this object, which must outlive `app`.
+  virtual void Register(CLI::App& app) = 0;
+  // Says everything on `console`, but for the error that it returns.
+  [[nodiscard]] virtual absl::Status Run(Console& console) = 0;
+};
+
+// Every command, in the order in which the help lists them.
+[[nodiscard]] std::vector<std::unique_ptr<Command>> MakeCommands();
+
+[[nodiscard]] std::unique_ptr<Command> MakeAgreementCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeExportCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeFsckCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeGenerateCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeInfoCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeInitCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeLeavesCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeLogCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeLookupCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeMergeCommand();
+[[nodiscard]] std::unique_ptr<Command> MakePictureCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeRootCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeSplitCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeTouchingCommand();
+
+}  // namespace cleave::cli

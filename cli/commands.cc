@@ -1,0 +1,15 @@
+#include "cli/command.h"
+
+namespace cleave::cli {
+
+std::vector<std::unique_ptr<Command>> MakeCommands() {
+  std::vector<std::unique_ptr<Command>> commands;
+  for (const auto make : {MakeInitCommand, MakeInfoCommand, MakeFsckCommand, MakeLookupCommand, MakeRootCommand,
+                          MakeLeavesCommand, MakeMergeCommand, MakeSplitCommand, MakeLogCommand, MakeExportCommand,
+                          MakePictureCommand, MakeGenerateCommand, MakeTouchingCommand, MakeAgreementCommand}) {
+    commands.push_back(make());
+  }
+  return commands;
+}
+
+}  // namespace cleave::cli

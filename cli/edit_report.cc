@@ -1,0 +1,98 @@
+#include "cli/edit_report.h"
+
+#include <map>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cli/json_text.h"
+#include "nlohmann/json.hpp"
+
+namespace cleave::cli {
+namespace {
+
+bool IsPreview(const edit::EditReport& report) { return report.operation == graph::OperationId{}; }
+
+Json FragmentsJson(const std::vector<edit::Fragment>& fragments) {
+  Json list = Json::array();
+  for (const edit::Fragment& fragment : fragments) {
+    list.push_back({{"id", ToJson(fragment.id)},
+                    {"former", ToJson(fragment.former)},
+                    {"side", fragment.side == 1 ? "source" : "sink"},
+                    {"voxels", fragment.voxel_count}});
+  }
+  return list;
+}
+
+struct SideTotal {
+  int64_t supervoxels = 0;
+  int64_t voxels = 0;
+};
+
+std::string FragmentsText(const std::vector<edit::Fragment>& fragments) {
+  std::map<int, SideTotal> sides;
+  for (const edit::Fragment& fragment : fragments) {
+    ++sides[fragment.side].supervoxels;
+    sides[fragment.side].voxels += fragment.voxel_count;
+  }
+  std::string text;
+  for (const auto& [side, total] : sides) {
+    absl::StrAppend(&text, "  ", side == 1 ? "source side" : "sink side  ", "       ", CountText(total.voxels),
+                    " voxels in ", total.supervoxels, " fresh supervoxel", total.supervoxels == 1 ? "" : "s", "\n");
+  }
+  return text;
+}
+
+}  // namespace
+
+nlohmann::ordered_json EditJson(const edit::EditReport& report, absl::Duration total) {
+  std::vector<graph::NodeId> fresh;
+  for (const edit::Fragment& fragment : report.fragments) {
+    fresh.push_back(fragment.id);
+  }
+  Json boxes = Json::array();
+  for (const Box& box : report.changed_boxes) {
+    boxes.push_back(ToJson(box));
+  }
+  Json json = {{"operation", nullptr}, {"kind", std::string(edit::Name(report.kind))}, {"preview", IsPreview(report)}};
+  json["time"] = nullptr;
+  if (!IsPreview(report)) {
+    json["operation"] = Value(report.operation);
+    json["time"] = TimeText(report.time);
+  }
+  json["old_roots"] = ToJson(report.old_roots);
+  json["new_roots"] = ToJson(report.new_roots);
+  json["fresh_supervoxels"] = ToJson(fresh);
+  json["fragments"] = FragmentsJson(report.fragments);
+  json["new_l2_nodes"] = ToJson(report.new_l2_nodes);
+  json["added_edges"] = report.added_edges.size();
+  json["removed_edges"] = report.removed_edges.size();
+  json["changed_boxes"] = boxes;
+  json["changed_chunks"] = report.changed_chunk_count;
+  json["generation"] = report.generation;
+  json["seconds"] = SecondsJson(report.stages, total);
+  return json;
+}
+
+std::string EditText(const edit::EditReport& report, absl::Duration total) {
+  std::string text = IsPreview(report) ? absl::StrCat("preview of a ", edit::Name(report.kind),
+                                                      ": nothing was changed, and the ids are not final\n")
+                                       : absl::StrCat(edit::Name(report.kind), " done: operation ",
+                                                      Value(report.operation), " at ", TimeText(report.time), "\n");
+  absl::StrAppend(&text, "  old roots         ", IdsText(report.old_roots), "\n");
+  absl::StrAppend(&text, "  new roots         ", IdsText(report.new_roots), "\n");
+  absl::StrAppend(&text, FragmentsText(report.fragments));
+  absl::StrAppend(&text, "  edges             ", CountText(static_cast<int64_t>(report.added_edges.size())), " added, ",
+                  CountText(static_cast<int64_t>(report.removed_edges.size())), " removed\n");
+  absl::StrAppend(&text, "  voxel chunks      ", CountText(report.changed_chunk_count), " rewritten; generation ",
+                  report.generation, "\n");
+  absl::StrAppendFormat(&text, "  time              %.1f ms", absl::ToDoubleMilliseconds(total));
+  const char* separator = ": ";
+  for (const auto& [stage, duration] : report.stages.list()) {
+    absl::StrAppendFormat(&text, "%s%s %.1f", separator, stage, absl::ToDoubleMilliseconds(duration));
+    separator = ", ";
+  }
+  return absl::StrCat(text, "\n");
+}
+
+}  // namespace cleave::cli

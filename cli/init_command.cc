@@ -1,0 +1,101 @@
+#include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
+#include "cli/arguments.h"
+#include "cli/command.h"
+#include "cli/json_text.h"
+#include "nlohmann/json.hpp"
+
+#include "base/status.h"
+#include "ingest/ingest.h"
+
+namespace cleave::cli {
+namespace {
+
+Json ReportJson(const std::string& project, const ingest::IngestReport& report) {
+  Json json = {
+      {"project", project},
+      {"voxels", report.voxels},
+      {"chunks", report.chunks},
+      {"supervoxels", report.supervoxels},
+      {"edges", {{"inside", report.edges_inside}, {"between", report.edges_between}, {"cross", report.edges_cross}}},
+      {"l2_nodes", report.l2_nodes},
+      {"roots", report.roots},
+      {"seconds", {{"total", report.seconds}}}};
+  Json steps = Json::object();
+  for (const ingest::StepTime& step : report.steps) {
+    steps[absl::StrReplaceAll(step.step, {{" ", "_"}})] = step.thread_seconds;
+  }
+  json["thread_seconds"] = steps;
+  return json;
+}
+
+std::string ReportText(const std::string& project, const ingest::IngestReport& report) {
+  return absl::StrCat("made ", project, "\n  voxels       ", CountText(report.voxels), " in ", CountText(report.chunks),
+                      " chunks\n  supervoxels  ", CountText(report.supervoxels), "\n  edges        ",
+                      CountText(report.edges_inside), " inside chunks, ", CountText(report.edges_between), " between, ",
+                      CountText(report.edges_cross), " within a label\n  objects      ", CountText(report.roots),
+                      absl::StrFormat("\n  time         %.2f s, %.1f million voxels a second\n", report.seconds,
+                                      1e-6 * static_cast<double>(report.voxels) / report.seconds));
+}
+
+class InitCommand final : public Command {
+ public:
+  CommandText text() const override {
+    return {"init", "Project", "Make a project from a segmentation",
+            "cleave init demo --segmentation labels.npy.zst --resolution 8,8,40 --chunk-size 128,128,128\n"
+            "cleave init demo --segmentation file:///data/seg/ --fuse 17,23"};
+  }
+
+  void Register(CLI::App& app) override {
+    app.add_option("PROJECT", options_.project_folder, "The folder to make")->required();
+    app.add_option("--segmentation", options_.labels, "PATH.npy, PATH.npy.zst or the URL of a precomputed volume")
+        ->type_name("FILE|URL")
+        ->required();
+    app.add_option("--resolution", resolution_, "The size of a voxel in nm; default: what the volume says")
+        ->type_name("X,Y,Z");
+    app.add_option("--chunk-size", chunk_size_, "Voxels of a chunk of the graph")
+        ->type_name("X,Y,Z")
+        ->default_str(chunk_size_);
+    app.add_option("--voxel-offset", offset_, "The first voxel of the volume; default: the source's own")
+        ->type_name("X,Y,Z");
+    app.add_option("--agglomeration", options_.agglomeration_file,
+                   "Lines 'label,object': the labels that begin as one object")
+        ->type_name("FILE");
+    app.add_option("--fuse", fuse_, "Make two labels one first: a false merger. May be given again")->type_name("A,B");
+    app.add_option("--graph-id", options_.graph_id, "The name of the graph")->capture_default_str();
+    app.add_option("--threads", options_.threads, "Threads to use; default: one for each processor")
+        ->check(CLI::Range(1, 1024));
+  }
+
+  absl::Status Run(Console& console) override {
+    CLEAVE_ASSIGN_OR_RETURN(options_.chunk_size, Named("--chunk-size", ParseExtent(chunk_size_)));
+    if (!resolution_.empty()) {
+      CLEAVE_ASSIGN_OR_RETURN(options_.voxel_size_nm, Named("--resolution", ParseVoxelSize(resolution_)));
+    }
+    if (!offset_.empty()) {
+      CLEAVE_ASSIGN_OR_RETURN(options_.voxel_offset, Named("--voxel-offset", ParsePoint(offset_)));
+    }
+    for (const std::string& pair : fuse_) {
+      CLEAVE_ASSIGN_OR_RETURN(const ingest::FusePair parsed, Named("--fuse", ParseFusePair(pair)));
+      options_.fuse.push_back(parsed);
+    }
+    CLEAVE_ASSIGN_OR_RETURN(const ingest::IngestReport report, ingest::Ingest(options_, console.progress()));
+    console.Show(ReportJson(options_.project_folder, report), ReportText(options_.project_folder, report));
+    return absl::OkStatus();
+  }
+
+ private:
+  ingest::IngestOptions options_;
+  std::string resolution_;
+  std::string chunk_size_ = "128,128,128";
+  std::string offset_;
+  std::vector<std::string> fuse_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeInitCommand() { return std::make_unique<InitCommand>(); }
+
+}  // namespace cleave::cli

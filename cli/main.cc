@@ -1,0 +1,9 @@
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "cli/program.h"
+
+int main(int argc, char** argv) {
+  return cleave::cli::RunProgram(std::vector<std::string>(argv + 1, argv + argc), std::cout, std::cerr);
+}

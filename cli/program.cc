@@ -1,0 +1,88 @@
+#include "cli/program.h"
+
+#include <algorithm>
+#include <exception>
+#include <memory>
+#include <new>
+#include <utility>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "cli/command.h"
+#include "cli/console.h"
+#include "cli/exit_code.h"
+
+namespace cleave::cli {
+namespace {
+
+constexpr char kSummary[] =
+    "cleave: proofreading for connectomics. A project is a folder that holds a versioned segmentation and the\n"
+    "chunked graph over it. Points are X,Y,Z in voxels of scale 0; boxes X0,Y0,Z0,X1,Y1,Z1 with the upper end\n"
+    "excluded; times are RFC 3339 (2026-01-31T12:00:00Z) or seconds since 1970.";
+constexpr char kExitCodes[] =
+    "Exit codes: 0 done; 1 internal error; 2 wrong arguments or input; 3 not found; 4 refused by the present state;\n"
+    "5 damaged data; 6 in use by another process. 'cleave COMMAND --help' tells more; docs/cli.md tells all.";
+
+std::string Examples(absl::string_view lines) {
+  std::string text = "Example:";
+  for (const absl::string_view line : absl::StrSplit(lines, '\n')) {
+    absl::StrAppend(&text, "\n  ", line);
+  }
+  return text;
+}
+
+void AddCommand(CLI::App& app, Command& command, OutputMode& mode) {
+  const CommandText text = command.text();
+  CLI::App* added = app.add_subcommand(text.name, text.summary);
+  added->group(text.group);
+  added->footer(Examples(text.example));
+  command.Register(*added);
+  added->add_flag("--json", mode.json, "Print the result as one JSON object");
+  added->add_flag("--quiet", mode.quiet, "No progress and no remarks on standard error");
+}
+
+// An exception of a library (most likely: no memory) is an error like any other.
+absl::Status RunGuarded(Command& command, Console& console) {
+  try {
+    return command.Run(console);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("out of memory; try a smaller box");
+  } catch (const std::exception& e) {
+    return absl::InternalError(e.what());
+  }
+}
+
+}  // namespace
+
+int RunProgram(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+  CLI::App app(kSummary, "cleave");
+  app.footer(kExitCodes);
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "cleave " CLEAVE_VERSION);
+  OutputMode mode;
+  const std::vector<std::unique_ptr<Command>> commands = MakeCommands();
+  for (const std::unique_ptr<Command>& command : commands) {
+    AddCommand(app, *command, mode);
+  }
+  try {
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::Success& asked) {  // help or version
+    return app.exit(asked, out, err);
+  } catch (const CLI::Error& error) {
+    mode.json = std::ranges::find(arguments, "--json") != arguments.end();
+    Console(out, err, mode).ShowError(absl::InvalidArgumentError(absl::StrCat(error.what(), "; see --help")));
+    return static_cast<int>(ExitCode::kUsage);
+  }
+  const std::string chosen = app.get_subcommands().front()->get_name();
+  const auto command = std::ranges::find_if(commands, [&](const auto& c) { return c->text().name == chosen; });
+  Console console(out, err, mode);
+  const absl::Status status = RunGuarded(**command, console);
+  if (!status.ok()) {
+    console.ShowError(status);
+  }
+  return static_cast<int>(ExitCodeOf(status));
+}
+
+}  // namespace cleave::cli
