@@ -3,7 +3,8 @@
 Goal: TensorStore and Cleave agree on every version of a database, whoever wrote which part of it.
 Method: random batches of puts, deletes and range deletes, written in turn by TensorStore and by `ocdbt_peer`, over many
 configurations, against a plain dict. Every version is read by both; Cleave checks every node of every tree, statistics
-and all; TensorStore's own dump decodes every node that Cleave wrote. Forks are opened by the specification Cleave gives.
+and all; TensorStore's own dump decodes every node that Cleave wrote. Forks are opened by the specification that Cleave
+gives.
 
 Run: python3 ocdbt/tensorstore_interop_test.py PATH_OF_ocdbt_peer   (needs `pip install tensorstore`)
 The seed is printed and may be given in CLEAVE_TEST_SEED. Exit code 77 says that tensorstore is not installed.
