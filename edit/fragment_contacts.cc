@@ -18,8 +18,11 @@ constexpr int kScale = 0;
 // between a fragment and anything else from the fragment, so each face counts once over all chunks.
 class ChunkScan {
  public:
-  ChunkScan(const absl::flat_hash_set<uint64_t>& fragments, ArrayView3<const uint64_t> labels, const Box& inner)
-      : fragments_(fragments), labels_(labels), inner_(inner) {}
+  // `labels`: of the changed box of the chunk grown by one voxel, where the volume goes on. `inner` and `chunk` are the
+  // changed box and the chunk as indices into it.
+  ChunkScan(const absl::flat_hash_set<uint64_t>& fragments, ArrayView3<const uint64_t> labels, const Box& inner,
+            const Box& chunk)
+      : fragments_(fragments), labels_(labels), inner_(inner), chunk_(chunk) {}
 
   void Run() {
     for (int64_t z = inner_.lo.z; z < inner_.hi.z; ++z) {
@@ -27,7 +30,7 @@ class ChunkScan {
         const uint64_t* row = labels_.Row(y, z);
         for (int64_t x = inner_.lo.x; x < inner_.hi.x; ++x) {
           if (row[x] != 0 && IsFragment(row[x])) {
-            Visit({x, y, z}, row[x]);
+            Visit({x, y, z}, row + x);
           }
         }
       }
@@ -45,23 +48,22 @@ class ChunkScan {
     return last_is_fragment_;
   }
 
-  void Visit(VoxelPoint p, uint64_t id) {
+  void Visit(VoxelPoint p, const uint64_t* voxel) {
+    const int64_t strides[] = {1, labels_.y_stride(), labels_.z_stride()};
     for (int axis = 0; axis < 3; ++axis) {
-      VoxelPoint up = p;
-      ++up[axis];
-      if (up[axis] < labels_.extent()[axis]) {
-        CountFace(id, labels_[up], axis);
+      if (p[axis] + 1 < labels_.extent()[axis]) {
+        CountFace(*voxel, voxel[strides[axis]], axis);
       }
-      VoxelPoint down = p;
-      --down[axis];
-      if (down[axis] >= 0 && labels_[down] != id && labels_[down] != 0 && !IsFragment(labels_[down])) {
-        CountFace(id, labels_[down], axis);
+      if (p[axis] > 0) {
+        const uint64_t below = voxel[-strides[axis]];
+        if (below != *voxel && below != 0 && !IsFragment(below)) {
+          CountFace(*voxel, below, axis);
+        }
       }
     }
-    const bool at_border = p.x == inner_.lo.x || p.y == inner_.lo.y || p.z == inner_.lo.z || p.x + 1 == inner_.hi.x ||
-                           p.y + 1 == inner_.hi.y || p.z + 1 == inner_.hi.z;
-    if (at_border) {
-      VisitOutside(p, id);
+    if (p.x == chunk_.lo.x || p.y == chunk_.lo.y || p.z == chunk_.lo.z || p.x + 1 == chunk_.hi.x ||
+        p.y + 1 == chunk_.hi.y || p.z + 1 == chunk_.hi.z) {
+      VisitOutside(p, *voxel);
     }
   }
 
@@ -83,7 +85,7 @@ class ChunkScan {
       for (int64_t dy = -1; dy <= 1; ++dy) {
         for (int64_t dx = -1; dx <= 1; ++dx) {
           const VoxelPoint q = p + VoxelPoint{dx, dy, dz};
-          if (all.Contains(q) && !inner_.Contains(q) && labels_[q] != 0) {
+          if (all.Contains(q) && !chunk_.Contains(q) && labels_[q] != 0) {
             contacts_.across.insert(EdgeEnds{NodeId{id}, NodeId{labels_[q]}}.Sorted());
           }
         }
@@ -92,8 +94,9 @@ class ChunkScan {
   }
 
   const absl::flat_hash_set<uint64_t>& fragments_;
-  ArrayView3<const uint64_t> labels_;  // of the chunk grown by one voxel, where the volume goes on
-  Box inner_;                          // the chunk, as indices into labels_
+  ArrayView3<const uint64_t> labels_;
+  Box inner_;
+  Box chunk_;
   FragmentContacts contacts_;
   uint64_t last_id_ = 0;
   bool last_is_fragment_ = false;
@@ -118,10 +121,12 @@ absl::StatusOr<FragmentContacts> FindContacts(const PlannedVolume& planned, cons
   std::mutex mutex;
   CLEAVE_RETURN_IF_ERROR(ParallelFor(
       static_cast<int64_t>(split.changed_chunks.size()), DefaultThreadCount(), [&](int64_t i) -> absl::Status {
-        const Box chunk = layout.ChunkBox({graph::kL2Layer, split.changed_chunks[static_cast<size_t>(i)]});
-        const Box grown = Intersect(Grow(chunk, {1, 1, 1}), layout.volume());
+        const ChangedChunk& changed = split.changed_chunks[static_cast<size_t>(i)];
+        const Box chunk = layout.ChunkBox({graph::kL2Layer, changed.chunk});
+        const Box grown = Intersect(Grow(changed.box, {1, 1, 1}), layout.volume());
         CLEAVE_ASSIGN_OR_RETURN(const Array3<uint64_t> labels, planned.volume().ReadBox(kScale, grown));
-        ChunkScan scan(fragments, labels.view(), {chunk.lo - grown.lo, chunk.hi - grown.lo});
+        const auto local = [&](const Box& box) { return BoxAt(box.lo - grown.lo, box.extent()); };
+        ChunkScan scan(fragments, labels.view(), local(changed.box), local(chunk));
         scan.Run();
         const FragmentContacts found = scan.Take();
         const std::lock_guard lock(mutex);

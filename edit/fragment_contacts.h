@@ -26,7 +26,7 @@ struct FragmentContacts {
   [[nodiscard]] uint64_t FaceCount(graph::EdgeEnds ends) const;
 };
 
-// Looks at the changed chunks and one voxel around them, in the planned segmentation. Uses several threads.
+// Looks at the changed boxes and one voxel around them, in the planned segmentation. Uses several threads.
 [[nodiscard]] absl::StatusOr<FragmentContacts> FindContacts(const PlannedVolume& planned, const graph::IdLayout& layout,
                                                             const VoxelSplit& split);
 

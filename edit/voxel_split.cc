@@ -32,6 +32,7 @@ class Splitter {
     for (size_t i = 0; i < pieces_.size(); ++i) {
       index_of_[Value(pieces_[i])] = static_cast<uint32_t>(i);
       chunks_.push_back(layout_.ChunkOf(pieces_[i]).position);
+      pieces_of_[chunks_.back()].push_back(static_cast<uint32_t>(i));
     }
     std::ranges::sort(chunks_);
     chunks_.erase(std::ranges::unique(chunks_).begin(), chunks_.end());
@@ -73,18 +74,26 @@ class Splitter {
   absl::Status FindRenamed(std::span<const graph::EdgeEnds> must_part) {
     std::mutex mutex;
     CLEAVE_RETURN_IF_ERROR(ForEachChunk(chunks_, [&](ChunkPoint chunk) -> absl::Status {
-      CLEAVE_ASSIGN_OR_RETURN(const Array3<uint32_t> piece, ReadPieces(chunk));
+      const Box whole = ChunkBox(chunk);
+      CLEAVE_ASSIGN_OR_RETURN(const Array3<uint32_t> piece, ReadPieces(chunk, whole));
       absl::flat_hash_map<uint32_t, uint64_t> found;
       int64_t voxels = 0;
-      const ArrayView3<const uint8_t> side = SideOf(chunk);
+      Box box{whole.hi, whole.lo};
+      const ArrayView3<const uint8_t> side = SideOf(whole);
       for (int64_t z = 0; z < piece.extent().z; ++z) {
         for (int64_t y = 0; y < piece.extent().y; ++y) {
           const uint32_t* pieces = piece.view().Row(y, z);
           const uint8_t* sides = side.Row(y, z);
           uint32_t last_piece = 0;
           uint8_t last_side = 0;
+          int64_t first_x = piece.extent().x;
+          int64_t last_x = -1;
           for (int64_t x = 0; x < piece.extent().x; ++x) {
-            voxels += pieces[x] != 0 ? 1 : 0;
+            if (pieces[x] != 0) {
+              ++voxels;
+              first_x = std::min(first_x, x);
+              last_x = x;
+            }
             if (pieces[x] != 0 && (pieces[x] != last_piece || sides[x] != last_side)) {
               last_piece = pieces[x];
               last_side = sides[x];
@@ -92,10 +101,14 @@ class Splitter {
               found[last_piece - 1] |= uint64_t{1} << (last_side - 1);
             }
           }
+          if (last_x >= 0) {
+            box = Envelope(box, BoxAt(whole.lo + VoxelPoint{first_x, y, z}, {last_x + 1 - first_x, 1, 1}));
+          }
         }
       }
       const std::lock_guard lock(mutex);
       mask_voxel_count_ += voxels;
+      mask_box_[chunk] = box;
       for (const auto& [index, sides] : found) {
         sides_[index] |= sides;
       }
@@ -108,7 +121,7 @@ class Splitter {
       const auto a = index_of_.find(Value(pair.node1));
       const auto b = index_of_.find(Value(pair.node2));
       if (a != index_of_.end() && b != index_of_.end() && !renamed_[a->second] && !renamed_[b->second] &&
-          sides_[a->second] != sides_[b->second]) {
+          sides_[a->second] != sides_[b->second] && sides_[a->second] != 0 && sides_[b->second] != 0) {
         renamed_[std::min(a->second, b->second)] = true;
       }
     }
@@ -117,40 +130,35 @@ class Splitter {
 
   // Steps 4, second half, and 5.
   absl::Status Rename(VoxelSplit& split) {
+    std::vector<ChunkPoint> changed;
     for (size_t i = 0; i < pieces_.size(); ++i) {
       if (renamed_[i]) {
-        split.changed_chunks.push_back(layout_.ChunkOf(pieces_[i]).position);
+        changed.push_back(layout_.ChunkOf(pieces_[i]).position);
       } else if (sides_[i] != 0) {
         split.side_of[pieces_[i]] = std::countr_zero(sides_[i]) + 1;
       }
     }
-    std::ranges::sort(split.changed_chunks);
-    split.changed_chunks.erase(std::ranges::unique(split.changed_chunks).begin(), split.changed_chunks.end());
+    std::ranges::sort(changed);
+    changed.erase(std::ranges::unique(changed).begin(), changed.end());
     split.mask_voxel_count = mask_voxel_count_;
     std::mutex mutex;
-    std::map<ChunkPoint, std::vector<Fragment>> fragments;
-    std::vector<Box> boxes;
-    CLEAVE_RETURN_IF_ERROR(ForEachChunk(split.changed_chunks, [&](ChunkPoint chunk) -> absl::Status {
+    std::map<ChunkPoint, ChunkChange> changes;
+    CLEAVE_RETURN_IF_ERROR(ForEachChunk(changed, [&](ChunkPoint chunk) -> absl::Status {
       CLEAVE_ASSIGN_OR_RETURN(ChunkChange change, RenameChunk(chunk));
       const std::lock_guard lock(mutex);
-      fragments[chunk] = std::move(change.fragments);
-      boxes.push_back(change.box);
-      for (store::KeyedWrite& write : change.writes) {
-        writes_.push_back(std::move(write));
-      }
+      changes[chunk] = std::move(change);
       return absl::OkStatus();
     }));
-    for (const auto& [chunk, list] : fragments) {
-      for (const Fragment& fragment : list) {
+    for (auto& [chunk, change] : changes) {
+      for (const Fragment& fragment : change.fragments) {
         split.fragments.push_back(fragment);
         split.side_of[fragment.id] = fragment.side;
       }
-    }
-    for (const Box& box : boxes) {
-      split.changed_box = split.changed_box.empty() ? box : Envelope(split.changed_box, box);
-    }
-    for (store::KeyedWrite& write : writes_) {
-      planned_.writes().Plan(std::move(write));
+      split.changed_chunks.push_back({chunk, change.box});
+      split.changed_box = split.changed_box.empty() ? change.box : Envelope(split.changed_box, change.box);
+      for (store::KeyedWrite& write : change.writes) {
+        planned_.writes().Plan(std::move(write));
+      }
     }
     return absl::OkStatus();
   }
@@ -164,7 +172,7 @@ class Splitter {
 
   Box ChunkBox(ChunkPoint chunk) const { return layout_.ChunkBox({graph::kL2Layer, chunk}); }
   Box Local(const Box& box) const { return BoxAt(box.lo - box_.lo, box.extent()); }
-  ArrayView3<const uint8_t> SideOf(ChunkPoint chunk) const { return side_.view().Crop(Local(ChunkBox(chunk))); }
+  ArrayView3<const uint8_t> SideOf(const Box& box) const { return side_.view().Crop(Local(box)); }
 
   static absl::Status ForEachChunk(const std::vector<ChunkPoint>& chunks,
                                    const std::function<absl::Status(ChunkPoint)>& body) {
@@ -172,10 +180,21 @@ class Splitter {
                        [&](int64_t i) { return body(chunks[static_cast<size_t>(i)]); });
   }
 
-  // 1 + index of the piece at each voxel of a chunk, 0 elsewhere.
-  absl::StatusOr<Array3<uint32_t>> ReadPieces(ChunkPoint chunk) const {
-    const Box box = ChunkBox(chunk);
+  // 1 + index of the piece at each voxel of a box in a chunk, 0 elsewhere. Where a chunk has one piece, the voxels with
+  // a side are its voxels, and nothing is read.
+  absl::StatusOr<Array3<uint32_t>> ReadPieces(ChunkPoint chunk, const Box& box) const {
     Array3<uint32_t> piece(box.extent());
+    if (const std::vector<uint32_t>& here = pieces_of_.at(chunk); here.size() == 1) {
+      const ArrayView3<const uint8_t> side = SideOf(box);
+      for (int64_t z = 0; z < piece.extent().z; ++z) {
+        for (int64_t y = 0; y < piece.extent().y; ++y) {
+          std::ranges::transform(std::span(side.Row(y, z), static_cast<size_t>(piece.extent().x)),
+                                 piece.view().Row(y, z),
+                                 [&](uint8_t s) { return s == 0 ? uint32_t{0} : here.front() + 1; });
+        }
+      }
+      return piece;
+    }
     CLEAVE_RETURN_IF_ERROR(planned_.volume().ReadBoxMapped(
         kScale, box,
         [this](uint64_t id) -> uint32_t {
@@ -188,8 +207,9 @@ class Splitter {
 
   // Turns piece numbers into component numbers, voxel by voxel in place: components of one piece on one side.
   absl::StatusOr<ChunkChange> RenameChunk(ChunkPoint chunk) {
-    CLEAVE_ASSIGN_OR_RETURN(Array3<uint32_t> key, ReadPieces(chunk));
-    const ArrayView3<const uint8_t> side = SideOf(chunk);
+    const Box box = mask_box_.at(chunk);
+    CLEAVE_ASSIGN_OR_RETURN(Array3<uint32_t> key, ReadPieces(chunk, box));
+    const ArrayView3<const uint8_t> side = SideOf(box);
     for (int64_t z = 0; z < key.extent().z; ++z) {
       for (int64_t y = 0; y < key.extent().y; ++y) {
         uint32_t* keys = key.view().Row(y, z);
@@ -226,15 +246,15 @@ class Splitter {
         }
       }
     }
-    const VoxelPoint origin = ChunkBox(chunk).lo;
-    change.box = {lo + origin, hi + origin};
-    CLEAVE_ASSIGN_OR_RETURN(change.writes, EncodeChunk(chunk, component, ids, change.box));
+    change.box = {lo + box.lo, hi + box.lo};
+    CLEAVE_ASSIGN_OR_RETURN(change.writes, EncodeChunk(chunk, component, box, ids, change.box));
     return change;
   }
 
-  // The storage chunks of one graph chunk that hold a changed voxel.
+  // The storage chunks of one graph chunk that hold a changed voxel. `component` covers `box`.
   absl::StatusOr<std::vector<store::KeyedWrite>> EncodeChunk(ChunkPoint chunk, const Array3<uint32_t>& component,
-                                                             const std::vector<NodeId>& ids, const Box& changed) const {
+                                                             const Box& box, const std::vector<NodeId>& ids,
+                                                             const Box& changed) const {
     const Box whole = ChunkBox(chunk);
     const volume::Volume& volume = planned_.volume();
     std::vector<store::KeyedWrite> writes;
@@ -246,12 +266,14 @@ class Splitter {
                          " reaches over a border of the graph's chunks; store the segmentation in chunks that divide ",
                          cleave::ToString(layout_.chunk_size())));
       }
-      const ArrayView3<const uint32_t> components = component.view().Crop(BoxAt(part.lo - whole.lo, part.extent()));
-      CLEAVE_ASSIGN_OR_RETURN(const store::ReadResult read, volume.ReadChunk(kScale, storage_chunk));
-      CLEAVE_ASSIGN_OR_RETURN(Array3<uint64_t> labels, volume.DecodeChunk(kScale, storage_chunk, read));
-      if (!Overwrite(components, ids, labels.view())) {
+      const Box common = Intersect(part, changed);
+      const ArrayView3<const uint32_t> components = component.view().Crop(BoxAt(common.lo - box.lo, common.extent()));
+      if (!HasAny(components)) {
         continue;
       }
+      CLEAVE_ASSIGN_OR_RETURN(const store::ReadResult read, volume.ReadChunk(kScale, storage_chunk));
+      CLEAVE_ASSIGN_OR_RETURN(Array3<uint64_t> labels, volume.DecodeChunk(kScale, storage_chunk, read));
+      Overwrite(components, ids, labels.view().Crop(BoxAt(common.lo - part.lo, common.extent())));
       CLEAVE_ASSIGN_OR_RETURN(
           store::KeyedWrite write,
           volume.EncodeChunkWrite(kScale, storage_chunk, std::as_const(labels).view(), read.generation));
@@ -260,10 +282,20 @@ class Splitter {
     return writes;
   }
 
-  // Whether any voxel changed.
-  static bool Overwrite(ArrayView3<const uint32_t> component, const std::vector<NodeId>& ids,
+  static bool HasAny(ArrayView3<const uint32_t> component) {
+    for (int64_t z = 0; z < component.extent().z; ++z) {
+      for (int64_t y = 0; y < component.extent().y; ++y) {
+        const uint32_t* row = component.Row(y, z);
+        if (std::any_of(row, row + component.extent().x, [](uint32_t c) { return c != 0; })) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  static void Overwrite(ArrayView3<const uint32_t> component, const std::vector<NodeId>& ids,
                         ArrayView3<uint64_t> labels) {
-    bool changed = false;
     for (int64_t z = 0; z < labels.extent().z; ++z) {
       for (int64_t y = 0; y < labels.extent().y; ++y) {
         const uint32_t* components = component.Row(y, z);
@@ -271,12 +303,10 @@ class Splitter {
         for (int64_t x = 0; x < labels.extent().x; ++x) {
           if (components[x] != 0) {
             row[x] = Value(ids[components[x] - 1]);
-            changed = true;
           }
         }
       }
     }
-    return changed;
   }
 
   PlannedVolume& planned_;
@@ -285,11 +315,12 @@ class Splitter {
   const std::vector<NodeId>& pieces_;
   absl::flat_hash_map<uint64_t, uint32_t> index_of_;
   std::vector<ChunkPoint> chunks_;  // those that hold a piece
-  Box box_;                         // of all of them
+  absl::flat_hash_map<ChunkPoint, std::vector<uint32_t>> pieces_of_;
+  absl::flat_hash_map<ChunkPoint, Box> mask_box_;  // the smallest box of each chunk that holds its part of the mask
+  Box box_;                                        // of all of them
   Array3<uint8_t> side_;
   std::vector<uint64_t> sides_;  // bit s - 1: the piece has voxels on side s
   std::vector<uint8_t> renamed_;
-  std::vector<store::KeyedWrite> writes_;
   int64_t mask_voxel_count_ = 0;
 };
 

@@ -27,13 +27,18 @@ struct VoxelSplitRequest {
   std::vector<std::vector<VoxelPoint>> groups;
 };
 
+// A chunk of the graph in which voxels change, and the smallest box of them.
+struct ChangedChunk {
+  ChunkPoint chunk;
+  Box box;
+};
+
 struct VoxelSplit {
   std::vector<Fragment> fragments;
   // 1-based side of every supervoxel of the family in the region as it is afterwards: fragments, and pieces that lie
   // wholly on one side and keep their ids.
   absl::flat_hash_map<graph::NodeId, int> side_of;
-  // Chunks of the graph in which voxels change, ascending.
-  std::vector<ChunkPoint> changed_chunks;
+  std::vector<ChangedChunk> changed_chunks;  // ascending
   Box changed_box;
   int64_t mask_voxel_count = 0;
 };
