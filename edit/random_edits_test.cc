@@ -19,6 +19,8 @@
 namespace cleave::edit {
 namespace {
 
+const VoxelSizeNm kVoxelSize{8, 8, 40};
+
 using Pair = std::pair<uint64_t, uint64_t>;
 Pair Sorted(uint64_t a, uint64_t b) { return {std::min(a, b), std::max(a, b)}; }
 Pair Sorted(graph::EdgeEnds ends) { return Sorted(Value(ends.node1), Value(ends.node2)); }
@@ -98,7 +100,7 @@ class PlainModel {
   void Split(const EditReport& report, const Array3<uint64_t>& labels, Together together) {
     if (!report.fragments.empty()) {
       labels_ = labels;
-      Route(report.fragments, together);
+      Route(report, together);
     }
     for (const graph::EdgeEnds& ends : report.removed_edges) {
       ASSERT_TRUE(edges_.contains(Sorted(ends))) << Value(ends.node1) << "-" << Value(ends.node2);
@@ -108,6 +110,17 @@ class PlainModel {
     for (const graph::EdgeEnds& ends : report.removed_edges) {
       EXPECT_FALSE(edges_[Sorted(ends)].active) << "a removed edge still joins one L2 node";
     }
+  }
+
+  // The model's active edges between supervoxels that the system holds apart: where to look after a failure.
+  std::string Explain(const std::map<uint64_t, uint64_t>& root_of) const {
+    std::string text;
+    for (const auto& [ends, edge] : edges_) {
+      if (edge.active && root_of.at(ends.first) != root_of.at(ends.second)) {
+        absl::StrAppend(&text, edge.infinite ? "infinite " : "", ends.first, "-", ends.second, "\n");
+      }
+    }
+    return text;
   }
 
   Partition Objects() const {
@@ -177,12 +190,66 @@ class PlainModel {
     }
   }
 
+  // A user's edge between objects that do not touch goes to the one pair whose boxes are nearest. Of pairs that are
+  // equally near, it is the one that the system still holds together, or that the cut which followed parted.
   template <typename Together>
-  void Route(const std::vector<Fragment>& fragments, Together together) {
+  void RouteToNearest(const EditReport& report, const ModelEdge& edge, const std::vector<uint64_t>& parts1,
+                      const std::vector<uint64_t>& parts2, Together together, std::map<Pair, ModelEdge>& routed) {
+    double nearest = 1e300;
+    std::vector<Pair> candidates;
+    for (const uint64_t a : parts1) {
+      for (const uint64_t b : parts2) {
+        const double distance = BoxDistanceNm(BoxOf(a), BoxOf(b));
+        if (distance < nearest) {
+          candidates.clear();
+        }
+        if (distance <= nearest) {
+          nearest = distance;
+          candidates.push_back(Sorted(a, b));
+        }
+      }
+    }
+    for (const Pair& pair : candidates) {
+      const bool removed = std::ranges::any_of(report.removed_edges,
+                                               [&](const graph::EdgeEnds& other) { return Sorted(other) == pair; });
+      if (candidates.size() == 1 || removed || together(pair.first, pair.second)) {
+        routed.try_emplace(pair, edge);
+      }
+    }
+  }
+
+  Box BoxOf(uint64_t id) const {
+    const Box all{{}, VoxelPoint{} + labels_.extent()};
+    Box box{all.hi, all.lo};
+    for (int64_t z = 0; z < all.hi.z; ++z) {
+      for (int64_t y = 0; y < all.hi.y; ++y) {
+        for (int64_t x = 0; x < all.hi.x; ++x) {
+          if (labels_[{x, y, z}] == id) {
+            box = Envelope(box, BoxAt({x, y, z}, {1, 1, 1}));
+          }
+        }
+      }
+    }
+    return box;
+  }
+
+  // Between the nearest voxels of two boxes.
+  static double BoxDistanceNm(const Box& a, const Box& b) {
+    const double size_nm[] = {kVoxelSize.x, kVoxelSize.y, kVoxelSize.z};
+    double squared = 0;
+    for (int axis = 0; axis < 3; ++axis) {
+      const int64_t steps = std::max({int64_t{0}, b.lo[axis] - (a.hi[axis] - 1), a.lo[axis] - (b.hi[axis] - 1)});
+      squared += std::pow(static_cast<double>(steps) * size_nm[axis], 2);
+    }
+    return std::sqrt(squared);
+  }
+
+  template <typename Together>
+  void Route(const EditReport& report, Together together) {
     const Touching touching = FindTouching(labels_);
     std::map<uint64_t, std::vector<uint64_t>> parts;
     std::map<uint64_t, int> side;
-    for (const Fragment& fragment : fragments) {
+    for (const Fragment& fragment : report.fragments) {
       parts[Value(fragment.former)].push_back(Value(fragment.id));
       side[Value(fragment.id)] = fragment.side;
     }
@@ -216,14 +283,7 @@ class PlainModel {
         }
       }
       if (!touches) {
-        // A user's edge between objects that do not touch: it goes to one pair, which the system chose.
-        for (const uint64_t a : parts_of(ends.first)) {
-          for (const uint64_t b : parts_of(ends.second)) {
-            if (edge.active && together(a, b)) {
-              routed.try_emplace(Sorted(a, b), edge);
-            }
-          }
-        }
+        RouteToNearest(report, edge, parts_of(ends.first), parts_of(ends.second), together, routed);
       }
     }
     for (const auto& [pair, count] : touching.faces) {
@@ -249,7 +309,7 @@ TEST_P(RandomEdits, AgreeWithThePlainModelAtEveryTime) {
   store::TemporaryFolder folder;
   const std::string path = folder.path() + "/project";
   const Extent3 extent{44, 40, 30};
-  ProjectOptions options{.chunk_size = {16, 16, 16}, .voxel_offset = {-7, 13, 100}};
+  ProjectOptions options{.chunk_size = {16, 16, 16}, .voxel_size_nm = kVoxelSize, .voxel_offset = {-7, 13, 100}};
   ASSERT_NO_FATAL_FAILURE(IngestLabels(path, RandomBlobs(random, extent, 24), options));
   OpenProject project = Open(path);
   ASSERT_NE(project.editor, nullptr);
@@ -306,7 +366,9 @@ TEST_P(RandomEdits, AgreeWithThePlainModelAtEveryTime) {
       }
       remember(report->time, report->generation);
       ASSERT_EQ(PartitionOf(root_of), states.back().objects)
-          << "seed " << seed << ", after edit " << i << ", a " << name << " of operation " << Value(report->operation);
+          << "seed " << seed << ", after edit " << i << ", a " << name << " of operation " << Value(report->operation)
+          << "; active in the model only:\n"
+          << model.Explain(root_of);
     }
     if (i % 25 == 24) {
       ExpectClean(dataset);
