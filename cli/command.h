@@ -37,6 +37,7 @@ class Command {
 [[nodiscard]] std::vector<std::unique_ptr<Command>> MakeCommands();
 
 [[nodiscard]] std::unique_ptr<Command> MakeAgreementCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeEventsCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeExportCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeFsckCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeGenerateCommand();
@@ -46,8 +47,10 @@ class Command {
 [[nodiscard]] std::unique_ptr<Command> MakeLogCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeLookupCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeMergeCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeMeshCommand();
 [[nodiscard]] std::unique_ptr<Command> MakePictureCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeRootCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeServeCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeSplitCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeTouchingCommand();
 

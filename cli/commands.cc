@@ -4,9 +4,10 @@ namespace cleave::cli {
 
 std::vector<std::unique_ptr<Command>> MakeCommands() {
   std::vector<std::unique_ptr<Command>> commands;
-  for (const auto make : {MakeInitCommand, MakeInfoCommand, MakeFsckCommand, MakeLookupCommand, MakeRootCommand,
-                          MakeLeavesCommand, MakeMergeCommand, MakeSplitCommand, MakeLogCommand, MakeExportCommand,
-                          MakePictureCommand, MakeGenerateCommand, MakeTouchingCommand, MakeAgreementCommand}) {
+  for (const auto make :
+       {MakeInitCommand, MakeInfoCommand, MakeFsckCommand, MakeLookupCommand, MakeRootCommand, MakeLeavesCommand,
+        MakeMergeCommand, MakeSplitCommand, MakeLogCommand, MakeEventsCommand, MakeExportCommand, MakePictureCommand,
+        MakeMeshCommand, MakeServeCommand, MakeGenerateCommand, MakeTouchingCommand, MakeAgreementCommand}) {
     commands.push_back(make());
   }
   return commands;

@@ -1,5 +1,7 @@
 #include "cli/console.h"
 
+#include <unistd.h>
+
 #include <string>
 
 #include "nlohmann/json.hpp"
@@ -30,6 +32,9 @@ void Console::Note(absl::string_view remark, bool important) {
 }
 
 void Console::ShowError(const absl::Status& error) {
+  if (bar_ != nullptr && isatty(STDERR_FILENO) != 0) {
+    err_ << "\r\033[K";  // a bar may stand there, unfinished
+  }
   err_ << "cleave: " << error.message() << std::endl;
   if (mode_.json && !shown_) {
     const nlohmann::ordered_json json = {

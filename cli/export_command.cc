@@ -62,6 +62,7 @@ class ExportCommand final : public Command {
     const int64_t lowest = dataset.meta().volume.lo.z;
     const int64_t depth = dataset.segmentation().info().scales.front().chunk_size.z;
     NpySlabWriter writer(out_, box.extent());
+    CLEAVE_RETURN_IF_ERROR(writer.status());
     progress.Begin("exporting", box.extent().z, "planes");
     for (int64_t z = box.lo.z; z < box.hi.z;) {
       Box slab = box;

@@ -68,9 +68,8 @@ class InfoCommand final : public Command {
                       " replaced\nsupervoxels    ", CountText(counts.supervoxels), "\n");
     }
     json["kvstore"] = SpecJson(dataset.KvStoreSpec());
-    absl::StrAppend(&text,
-                    "\nTensorStore opens the voxels as {\"driver\": \"neuroglancer_precomputed\", \"kvstore\":\n",
-                    json["kvstore"].dump(2), "}\n");
+    const Json spec = {{"driver", "neuroglancer_precomputed"}, {"kvstore", json["kvstore"]}};
+    absl::StrAppend(&text, "\nTensorStore opens the voxels with this specification:\n", spec.dump(2), "\n");
     console.Show(json, text);
     return absl::OkStatus();
   }

@@ -83,6 +83,10 @@ class LogCommand final : public Command {
     if (!operation_.empty() && !absl::SimpleAtoi(operation_, &number)) {
       return absl::InvalidArgumentError(absl::StrCat("'", operation_, "' is not the number of an operation"));
     }
+    constexpr uint64_t kFirstNode = uint64_t{1} << 56;  // rows of nodes begin there
+    if (number >= kFirstNode) {
+      return absl::NotFoundError(absl::StrCat("there is no operation ", number, "; that is the id of a node"));
+    }
     CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console));
     const edit::OperationLog log(project.dataset->table());
     if (!operation_.empty()) {

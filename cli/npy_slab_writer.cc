@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "base/status.h"
 #include "volume/npy_header.h"
 
 namespace cleave::cli {
@@ -24,12 +25,20 @@ void NpySlabWriter::Append(const Array3<uint64_t>& slab) {
   planes_ += slab.extent().z;
 }
 
+absl::Status NpySlabWriter::status() const {
+  if (!file_) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot write ", path_, "; does its folder exist, and is there room on the disk?"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status NpySlabWriter::Finish() {
   assert(planes_ == extent_.z);
   file_.close();
-  if (!file_ || std::rename(part_path_.c_str(), path_.c_str()) != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("cannot write ", path_, "; does its folder exist, and is there room on the disk?"));
+  CLEAVE_RETURN_IF_ERROR(status());
+  if (std::rename(part_path_.c_str(), path_.c_str()) != 0) {
+    return absl::InvalidArgumentError(absl::StrCat("cannot give ", part_path_, " the name ", path_));
   }
   return absl::OkStatus();
 }

@@ -17,6 +17,8 @@ class NpySlabWriter {
  public:
   // uint64, shape (x, y, z), x fastest.
   NpySlabWriter(std::string path, Extent3 extent);
+  // INVALID_ARGUMENT, naming the file, when something could not be written: worth a look before the first plane.
+  [[nodiscard]] absl::Status status() const;
   // Removes what was not finished.
   ~NpySlabWriter();
   NpySlabWriter(const NpySlabWriter&) = delete;
@@ -24,7 +26,7 @@ class NpySlabWriter {
 
   // The next planes of z, as wide as the whole.
   void Append(const Array3<uint64_t>& slab);
-  // INVALID_ARGUMENT, naming the file, when anything could not be written. REQUIRES: all planes were appended.
+  // Puts the file in its place; errors as status(). REQUIRES: all planes were appended.
   [[nodiscard]] absl::Status Finish();
 
  private:

@@ -14,6 +14,7 @@ struct Request {
   std::string method;                        // "GET", "POST"
   std::string path;                          // percent-decoded, without the query
   std::map<std::string, std::string> query;  // percent-decoded; the last of equal names counts
+  std::string host;                          // the host and port the client asked for
   std::string body;                          // inflated when the client sent it compressed
 };
 

@@ -94,6 +94,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     const size_t mark = target.find('?');
     request.path = PercentDecode(target.substr(0, mark), Plus::kLiteral);
     request.query = ParseQuery(mark == std::string::npos ? "" : target.substr(mark + 1));
+    request.host = std::string(message[http::field::host]);
     request.body = std::move(message.body());
     if (message[http::field::content_encoding] == "gzip") {
       std::optional<std::string> body = Inflate(request.body, options_.body_bytes_max);

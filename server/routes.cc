@@ -82,7 +82,7 @@ absl::StatusOr<Response> Routes::Dispatch(const Request& request) {
     return Json(std::string(kContractVersion));
   }
   if (path == absl::StrCat("/segmentation/table/", graph_id, "/info")) {
-    return Info();
+    return Info(request);
   }
   if (absl::ConsumePrefix(&path, absl::StrCat("/data/", graph_id, "/"))) {
     return Data(path);
@@ -140,7 +140,7 @@ absl::StatusOr<Response> Routes::AnswerTable(const Request& request, absl::strin
   return (this->*handler->second)(request);
 }
 
-absl::StatusOr<Response> Routes::Info() const {
+absl::StatusOr<Response> Routes::Info(const Request& request) const {
   json info = json::parse(volume::FormatInfo(dataset_.segmentation().info()));
   const graph::IdLayout& layout = dataset_.layout();
   json bit_masks;
@@ -150,7 +150,8 @@ absl::StatusOr<Response> Routes::Info() const {
   const Extent3 chunk = layout.chunk_size();
   const Extent3 size = layout.volume().extent();
   info["app"] = {{"supported_api_versions", {0, 1}}};
-  info["data_dir"] = absl::StrCat(options_.public_url, "/data/", dataset_.meta().graph_id, "/");
+  const std::string url = options_.public_url.empty() ? absl::StrCat("http://", request.host) : options_.public_url;
+  info["data_dir"] = absl::StrCat(url, "/data/", dataset_.meta().graph_id, "/");
   info["chunks_start_at_voxel_offset"] = true;
   info["graph"] = {{"chunk_size", {chunk.x, chunk.y, chunk.z}},
                    {"n_layers", layout.layer_count()},

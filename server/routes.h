@@ -22,7 +22,7 @@
 namespace cleave::server {
 
 struct RouteOptions {
-  // How clients reach this server: "http://127.0.0.1:8080". Stands in info's data_dir.
+  // How clients reach this server, for info's data_dir: "https://example.org/cleave". Empty: the host they asked for.
   std::string public_url;
 };
 
@@ -40,7 +40,7 @@ class Routes {
   [[nodiscard]] absl::StatusOr<Response> AnswerNode(const Request& request, absl::string_view id,
                                                     absl::string_view verb);
   [[nodiscard]] absl::StatusOr<Response> AnswerTable(const Request& request, absl::string_view verb);
-  [[nodiscard]] absl::StatusOr<Response> Info() const;
+  [[nodiscard]] absl::StatusOr<Response> Info(const Request& request) const;
   [[nodiscard]] absl::StatusOr<Response> Data(absl::string_view key);
   [[nodiscard]] absl::StatusOr<Response> Roots(const Request& request);
   [[nodiscard]] absl::StatusOr<Response> RootsBinary(const Request& request);

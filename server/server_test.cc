@@ -1,0 +1,208 @@
+// Goal: the routes answer as the contract says, errors included, and the same over a real connection.
+// Method: a small project made from generated labels; routes are called directly, and once through a socket.
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "base/progress.h"
+#include "edit/editor.h"
+#include "graph/dataset.h"
+#include "ingest/ingest.h"
+#include "server/http_server.h"
+#include "server/request_values.h"
+#include "server/routes.h"
+#include "volume/label_source.h"
+#include "work/event_stream.h"
+
+namespace cleave::server {
+namespace {
+
+using nlohmann::json;
+
+// Two objects side by side along x, fused into one label: 1 for x < 20 and x >= 20, joined by a bridge.
+class ServerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = absl::StrCat(testing::TempDir(), "/cleave_server_test_", getpid());
+    std::filesystem::remove_all(folder_);
+    Array3<uint64_t> labels({40, 24, 24});
+    for (int64_t z = 4; z < 20; ++z) {
+      for (int64_t y = 4; y < 20; ++y) {
+        for (int64_t x = 2; x < 38; ++x) {
+          const bool bridge = x >= 18 && x < 22 && y >= 10 && y < 13 && z >= 10 && z < 13;
+          labels[{x, y, z}] = x < 18 || x >= 22 || bridge ? 7 : 0;
+        }
+      }
+    }
+    const auto source = volume::MakeArraySource(std::move(labels), {0, 0, 0}, VoxelSizeNm{8, 8, 40});
+    ingest::IngestOptions options;
+    options.project_folder = folder_;
+    options.voxel_size_nm = {8, 8, 40};
+    options.chunk_size = {32, 32, 32};
+    ASSERT_TRUE(ingest::IngestFrom(*source, options, Progress::Silent()).ok());
+    dataset_ = graph::Dataset::Open(folder_).value();
+    editor_ = edit::Editor::Open(*dataset_).value();
+    routes_ = std::make_unique<Routes>(*dataset_, *editor_, RouteOptions{});
+  }
+  void TearDown() override {
+    routes_.reset();
+    editor_.reset();
+    dataset_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  Response Get(const std::string& path, std::map<std::string, std::string> query = {}) {
+    return routes_->Answer({.method = "GET", .path = path, .query = std::move(query), .host = "h:1", .body = ""});
+  }
+  Response Post(const std::string& path, const std::string& body) {
+    return routes_->Answer({.method = "POST", .path = path, .query = {}, .host = "h:1", .body = body});
+  }
+
+  static constexpr char kTable[] = "/segmentation/api/v1/table/graph/";
+  static constexpr char kSplit[] = R"({"sources":[[0,80,96,480]],"sinks":[[0,240,96,480]]})";
+  std::string folder_;
+  std::unique_ptr<graph::Dataset> dataset_;
+  std::unique_ptr<edit::Editor> editor_;
+  std::unique_ptr<Routes> routes_;
+};
+
+TEST_F(ServerTest, InfoHasTheLayoutAndTheDataFolder) {
+  const json info = json::parse(Get("/segmentation/table/graph/info").body);
+  EXPECT_EQ(info["data_dir"], "http://h:1/data/graph/");
+  EXPECT_EQ(info["graph"]["n_layers"], dataset_->layout().layer_count());
+  EXPECT_EQ(info["graph"]["chunk_size"], (json::array({32, 32, 32})));
+  EXPECT_EQ(info["chunks_start_at_voxel_offset"], true);
+  EXPECT_EQ(Get("/data/graph/info").code, 200);
+  EXPECT_EQ(Get("/data/graph/no/such/chunk").code, 404);
+}
+
+TEST_F(ServerTest, ASplitPartsTheObjectAndIsAnEvent) {
+  const json preview = json::parse(Post(absl::StrCat(kTable, "graph/split_preview"), kSplit).body);
+  EXPECT_EQ(preview["illegal_split"], false);
+  EXPECT_EQ(preview["supervoxel_connected_components"].size(), 2U);
+  const Response response = Post(absl::StrCat(kTable, "split"), kSplit);
+  ASSERT_EQ(response.code, 200) << response.body;
+  const json body = json::parse(response.body);
+  ASSERT_EQ(body["new_root_ids"].size(), 2U);
+
+  const json ids = {{"node_ids", body["new_root_ids"]}};
+  EXPECT_EQ(json::parse(Post(absl::StrCat(kTable, "is_latest_roots"), ids.dump()).body)["is_latest"],
+            (json::array({true, true})));
+  const uint64_t root = body["new_root_ids"][0];
+  const json leaves = json::parse(Get(absl::StrCat(kTable, "node/", root, "/leaves")).body)["leaf_ids"];
+  ASSERT_FALSE(leaves.empty());
+  const uint64_t leaf = leaves[0];
+  EXPECT_EQ(json::parse(Get(absl::StrCat(kTable, "node/", leaf, "/root")).body)["root_id"], root);
+
+  std::string run(sizeof(leaf), '\0');
+  std::memcpy(run.data(), &leaf, sizeof(leaf));
+  const Response binary = Post(absl::StrCat(kTable, "roots_binary"), run);
+  uint64_t answered = 0;
+  ASSERT_EQ(binary.body.size(), sizeof(answered));
+  std::memcpy(&answered, binary.body.data(), sizeof(answered));
+  EXPECT_EQ(answered, root);
+
+  const work::EventPage page = work::ReadEvents(*dataset_, Clock::System(), {}, 0).value();
+  ASSERT_EQ(page.events.size(), 1U);
+  EXPECT_EQ(page.events[0].new_roots.size(), 2U);
+  EXPECT_TRUE(work::ReadEvents(*dataset_, Clock::System(), page.next, 0).value().events.empty());
+
+  // Merged again: one root, one more event.
+  const Response merged = Post(absl::StrCat(kTable, "merge"), "[[0,80,96,480],[0,240,96,480]]");
+  ASSERT_EQ(merged.code, 200) << merged.body;
+  EXPECT_EQ(json::parse(merged.body)["new_root_ids"].size(), 1U);
+  EXPECT_EQ(work::ReadEvents(*dataset_, Clock::System(), page.next, 0).value().events.size(), 1U);
+}
+
+TEST_F(ServerTest, BadRequestsAreToldApartAndChangeNothing) {
+  const struct {
+    std::string path;
+    std::string body;
+    int code;
+    std::string says;
+  } cases[] = {
+      {"split", "{", 400, "not JSON"},
+      {"split", R"({"sources":[[0,80,96,480]]})", 400, "sinks"},
+      {"split", R"({"sources":[[0,80,96,480]],"sinks":[]})", 400, "no sink point"},
+      {"split", R"({"sources":[[0,80,96,480]],"sinks":[[0,80,96,480]]})", 400, "as source and as sink"},
+      {"split", R"({"sources":[[0,80,96,480]],"sinks":[[0,0,0,0]]})", 400, "background"},
+      {"split", R"({"sources":[[0,80,96,480]],"sinks":[[0,8000,96,480]]})", 400, "1000,12,12"},
+      {"merge", "[[0,80,96,480]]", 400, "two points"},
+      {"merge", R"([[0,80,96,480],[0,"x",96,480]])", 400, "a point is"},
+      {"roots", R"({"node_ids":[-1]})", 400, "not a node id"},
+      {"roots_binary", "abc", 400, "uint64"},
+      {"no_such_verb", "", 404, "nothing at"},
+  };
+  for (const auto& [path, body, code, says] : cases) {
+    const Response response = Post(absl::StrCat(kTable, path), body);
+    EXPECT_EQ(response.code, code) << path << " " << body;
+    EXPECT_EQ(response.content_type, "application/json");
+    EXPECT_THAT(std::string(json::parse(response.body)["message"]), testing::HasSubstr(says));
+  }
+  EXPECT_EQ(Get(absl::StrCat(kTable, "node/17/root")).code, 400);
+  EXPECT_EQ(Get("/segmentation/table/other/info").code, 404);
+  EXPECT_TRUE(work::ReadEvents(*dataset_, Clock::System(), {}, 0).value().events.empty());
+}
+
+std::string Exchange(uint16_t port, const std::string& request) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::string answer;
+  if (connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0 &&
+      send(socket, request.data(), request.size(), 0) == static_cast<ssize_t>(request.size())) {
+    char block[4096];
+    for (ssize_t n = recv(socket, block, sizeof(block), 0); n > 0; n = recv(socket, block, sizeof(block), 0)) {
+      answer.append(block, static_cast<size_t>(n));
+    }
+  }
+  close(socket);
+  return answer;
+}
+
+TEST_F(ServerTest, AnswersOverASocketWithCrossOriginHeaders) {
+  const auto server = HttpServer::Start({.port = 0, .threads = 2, .body_bytes_max = 1000}, [&](const Request& request) {
+                        return routes_->Answer(request);
+                      }).value();
+  const std::string end = " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+  const std::string health = Exchange(server->port(), absl::StrCat("GET /healthz", end, "\r\n"));
+  EXPECT_TRUE(absl::StartsWith(health, "HTTP/1.1 200")) << health;
+  EXPECT_TRUE(absl::StrContains(health, "Access-Control-Allow-Origin: *"));
+  const std::string missing = Exchange(server->port(), absl::StrCat("GET /%6eo?a=1&b=x+y", end, "\r\n"));
+  EXPECT_TRUE(absl::StartsWith(missing, "HTTP/1.1 404")) << missing;
+  EXPECT_TRUE(absl::StrContains(missing, "Content-Type: application/json\r\n"));
+  EXPECT_TRUE(absl::StrContains(missing, "Access-Control-Allow-Origin: *"));
+  const std::string large =
+      Exchange(server->port(), absl::StrCat("POST /x", end, "Content-Length: 5000\r\n\r\n", std::string(5000, 'x')));
+  EXPECT_TRUE(absl::StartsWith(large, "HTTP/1.1 413")) << large;
+}
+
+TEST(RequestValues, QueriesAreReadStrictly) {
+  EXPECT_EQ(ParseQuery("a=1&b=x%20y+z&a=2"), (std::map<std::string, std::string>{{"a", "2"}, {"b", "x y z"}}));
+  EXPECT_EQ(PercentDecode("%41%zz+", Plus::kLiteral), "A%zz+");
+  Request request;
+  request.query = {{"bounds", "0-10_2-20_3-30"}, {"flag", "True"}, {"timestamp", "12.5"}};
+  EXPECT_EQ(BoundsOf(request).value(), (Box{{0, 2, 3}, {10, 20, 30}}));
+  EXPECT_TRUE(FlagOf(request, "flag", false));
+  EXPECT_EQ(TimestampOf(request).value(), absl::UnixEpoch() + absl::Milliseconds(12500));
+  request.query = {{"bounds", "0-10_2-20"}, {"timestamp", "soon"}};
+  EXPECT_TRUE(absl::IsInvalidArgument(BoundsOf(request).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(TimestampOf(request).status()));
+}
+
+}  // namespace
+}  // namespace cleave::server
