@@ -54,8 +54,8 @@ Color Blend(Color from, Color to, double share) {
 // Grey, with a trace of the colour, so that neighbours can still be told apart.
 Color Dimmed(Color color) {
   const int luminance = (299 * color.red + 587 * color.green + 114 * color.blue) / 1000;
-  const auto grey = static_cast<uint8_t>(34 + luminance / 5);
-  return Blend({grey, grey, static_cast<uint8_t>(grey + 4)}, color, 0.07);
+  const auto grey = static_cast<uint8_t>(38 + luminance / 4);
+  return Blend({grey, grey, static_cast<uint8_t>(grey + 5)}, color, 0.08);
 }
 
 // Colours of the ids of one picture.

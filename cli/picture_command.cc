@@ -28,7 +28,8 @@ class PictureCommand final : public Command {
     app.add_option("PROJECT", project_, "The project's folder")->required();
     app.add_option("--what", what_, "'supervoxels' or 'roots'")->type_name("KIND")->required();
     app.add_option("--z", z_, "The section")->type_name("Z")->required();
-    app.add_option("--box", box_, "Only this part of it (its z is not looked at)")->type_name("X0,Y0,Z0,X1,Y1,Z1");
+    app.add_option("--box", box_, "Only this part of it, as far as it lies in the volume; its z is not looked at")
+        ->type_name("X0,Y0,Z0,X1,Y1,Z1");
     RegisterMoment(app, moment_);
     app.add_flag("--beside-newest", beside_newest_, "Draw the newest state too, to the right");
     app.add_option("--source", sources_, "Mark this voxel with a cross; hollow when in another section")
@@ -50,9 +51,7 @@ class PictureCommand final : public Command {
     }
     CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console));
     graph::Dataset& dataset = *project.dataset;
-    Box section = part.value_or(dataset.meta().volume);
-    section.lo.z = z_;
-    section.hi.z = z_ + 1;
+    CLEAVE_ASSIGN_OR_RETURN(const Box section, Section(dataset.meta().volume, part));
     options.scale = scale_ > 0 ? scale_ : ReadableScale(section.extent());
     CLEAVE_ASSIGN_OR_RETURN(std::vector<edit::Instant> instants, Instants(dataset));
     std::vector<Image> pictures;
@@ -87,6 +86,18 @@ class PictureCommand final : public Command {
     }
     options.highlighted = graph::ToIntegers(ids);
     return options;
+  }
+
+  // The part of the section that lies in the volume.
+  absl::StatusOr<Box> Section(const Box& volume, const std::optional<Box>& part) const {
+    Box section = part.has_value() ? Intersect(*part, volume) : volume;
+    section.lo.z = z_;
+    section.hi.z = z_ + 1;
+    if (section.empty() || !volume.Contains(section)) {
+      return absl::OutOfRangeError(absl::StrCat("section ", z_, part.has_value() ? " of --box " + box_ : std::string(),
+                                                " is outside the volume ", ToString(volume)));
+    }
+    return section;
   }
 
   absl::StatusOr<std::vector<edit::Instant>> Instants(graph::Dataset& dataset) const {
