@@ -550,7 +550,10 @@ def test_a_damaged_value(tmp_path):
 
 def test_fsck_finds_damage_that_can_be_read(project):
     """Voxels that name a supervoxel the graph has never heard of: readable, but against invariant 1."""
-    tensorstore = pytest.importorskip("tensorstore")
+    if os.environ.get("CI") == "true":
+        import tensorstore
+    else:
+        tensorstore = pytest.importorskip("tensorstore")
     spec = {"driver": "neuroglancer_precomputed", "kvstore": run_json("info", project)["kvstore"]}
     volume = tensorstore.open(spec).result()
     (supervoxel, _), _ = lookup(project, SOURCE, SINK)
