@@ -20,6 +20,8 @@ namespace {
 constexpr absl::string_view kMagic = "CLEAVEI1";
 constexpr int kCompressionLevel = 1;
 constexpr uint64_t kLargestIntent = (uint64_t{1} << 31) - 1;  // protobuf's own limit
+// A zstd block holds at most 128 KiB and takes at least four bytes.
+constexpr uint64_t kLargestRatio = uint64_t{1} << 15;
 
 std::string Digest(absl::string_view bytes) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
@@ -195,7 +197,7 @@ absl::StatusOr<Intent> DecodeIntent(absl::string_view bytes) {
     return absl::DataLossError("the intent's digest does not match its content");
   }
   const uint64_t size = ZSTD_getFrameContentSize(frame.data(), frame.size());
-  if (size > kLargestIntent) {
+  if (size > kLargestIntent || size > frame.size() * kLargestRatio) {
     return absl::DataLossError("the intent's frame has no plausible size");
   }
   std::string content(size, '\0');
