@@ -125,6 +125,16 @@ def test_help_and_version():
     assert run("--version").stdout.startswith("cleave ")
 
 
+def test_the_manual_is_what_help_says():
+    manual = (ROOT / "docs/cli.md").read_text()
+    commands = [line.split()[0] for line in run("--help").stdout.splitlines() if line.startswith("  ") and line[2] != "-"]
+    assert len(commands) >= 14
+    for command in commands:
+        page = run(command, "--help").stdout
+        assert page[page.index("Usage:") :].rstrip() in manual, f"docs/cli.md is behind `cleave {command} --help`"
+        assert f"## {command}\n" in manual
+
+
 def test_init_counts_what_it_made(fused, labels_file, tmp_path):
     made = init(tmp_path / "p", labels_file, "--chunk-size", "32,32,16")
     assert made["voxels"] == np.prod(SIZE)
@@ -378,7 +388,15 @@ def test_touching_lists_contacts_and_seeds_inside_the_labels(labels_file):
     assert labels[tuple(pairs[0]["source"])] == 1 and labels[tuple(pairs[0]["sink"])] == 2
     assert pairs[0]["source"][2] == pairs[0]["sink"][2]
     assert min(pairs[0]["depths_nm"]) >= 40
-    assert run_json("touching", labels_file, "--resolution", "8,8,40", "--voxels-min", 10**6)["pairs"] == []
+    depth = min(pairs[0]["depths_nm"])
+    for options, found in (
+        (["--voxels-min", 10**6], 0),
+        (["--area-min", 1], 0),
+        (["--area-max", 0.1], 0),
+        (["--depth-min", depth + 1], 0),
+        (["--depth-min", depth], 1),
+    ):
+        assert len(run_json("touching", labels_file, "--resolution", "8,8,40", *options)["pairs"]) == found
 
 
 @pytest.mark.skipif(not REAL.exists(), reason=f"{REAL} is not there")

@@ -34,12 +34,18 @@ VoxelCounts CountVoxels(const Array3<uint64_t>& labels) {
   return counts;
 }
 
+// A pair, and where to split it if it were fused.
+struct Suggestion {
+  TouchingPair pair;
+  std::optional<ContactSeeds> seeds;
+};
+
 class TouchingCommand final : public Command {
  public:
   CommandText text() const override {
     return {"touching", "Try", "List labels that touch, to choose what to fuse, and where to split it again",
             "cleave touching labels.npy.zst --resolution 8,8,40 --top 10\n"
-            "cleave touching labels.npy.zst --resolution 8,8,40 --area-max 2 --voxels-min 50000 --json"};
+            "cleave touching labels.npy.zst --resolution 8,8,40 --area-max 0.5 --depth-min 150 --json"};
   }
 
   void Register(CLI::App& app) override {
@@ -52,9 +58,12 @@ class TouchingCommand final : public Command {
         ->check(CLI::PositiveNumber);
     app.add_option("--area-min", area_min_um2_, "Only contacts of at least this area, in square micrometres")
         ->capture_default_str();
-    app.add_option("--area-max", area_max_um2_, "Only contacts of at most this area")->capture_default_str();
+    app.add_option("--area-max", area_max_um2_, "Only contacts of at most this area");
     app.add_option("--voxels-min", voxels_min_, "Only labels of at least this many voxels")->capture_default_str();
-    app.add_option("--voxels-max", voxels_max_, "Only labels of at most this many voxels")->capture_default_str();
+    app.add_option("--voxels-max", voxels_max_, "Only labels of at most this many voxels");
+    app.add_option("--depth-min", depth_min_nm_,
+                   "Only pairs whose seeds are at least this deep inside their labels, in nm")
+        ->capture_default_str();
   }
 
   absl::Status Run(Console& console) override {
@@ -70,7 +79,7 @@ class TouchingCommand final : public Command {
     console.progress().End();
     const VoxelCounts voxels = CountVoxels(labels);
     const std::vector<TouchingPair> pairs = Choose(ingest::TouchingPairs(labels.view(), size), voxels);
-    Show(console, pairs, voxels, Seeds(labels, pairs, size, box.lo));
+    Show(console, voxels, KeepDeep(pairs, Seeds(labels, pairs, size, box.lo)));
     return absl::OkStatus();
   }
 
@@ -86,14 +95,17 @@ class TouchingCommand final : public Command {
     return *source.voxel_size_nm();
   }
 
+  // Candidates: with a demand on the seeds, which are found later, more than will be listed.
   std::vector<TouchingPair> Choose(const std::vector<TouchingPair>& all, const VoxelCounts& voxels) const {
     const auto fits = [&](uint64_t label) {
       const int64_t count = voxels.at(label);
       return count >= voxels_min_ && count <= voxels_max_;
     };
+    constexpr int64_t kCandidatesPerPair = 20;
+    const int64_t count_max = depth_min_nm_ > 0 ? top_ * kCandidatesPerPair : top_;
     std::vector<TouchingPair> chosen;
     for (const TouchingPair& pair : all) {
-      if (static_cast<int64_t>(chosen.size()) < top_ && pair.area_um2 >= area_min_um2_ &&
+      if (static_cast<int64_t>(chosen.size()) < count_max && pair.area_um2 >= area_min_um2_ &&
           pair.area_um2 <= area_max_um2_ && fits(pair.a) && fits(pair.b)) {
         chosen.push_back(pair);
       }
@@ -119,13 +131,23 @@ class TouchingCommand final : public Command {
     return seeds;
   }
 
-  static void Show(Console& console, const std::vector<TouchingPair>& pairs, const VoxelCounts& voxels,
-                   const std::vector<std::optional<ContactSeeds>>& seeds) {
+  std::vector<Suggestion> KeepDeep(const std::vector<TouchingPair>& pairs,
+                                   const std::vector<std::optional<ContactSeeds>>& seeds) const {
+    std::vector<Suggestion> kept;
+    for (size_t i = 0; i < pairs.size() && static_cast<int64_t>(kept.size()) < top_; ++i) {
+      const double depth_nm = seeds[i].has_value() ? std::min(seeds[i]->source_depth_nm, seeds[i]->sink_depth_nm) : 0;
+      if (depth_nm >= depth_min_nm_) {
+        kept.push_back({pairs[i], seeds[i]});
+      }
+    }
+    return kept;
+  }
+
+  static void Show(Console& console, const VoxelCounts& voxels, const std::vector<Suggestion>& suggestions) {
     Json json = {{"pairs", Json::array()}};
     std::string text = absl::StrFormat("%12s %12s %12s %12s %10s  %-14s %-14s\n", "label", "voxels", "label", "voxels",
                                        "um2", "source", "sink");
-    for (size_t i = 0; i < pairs.size(); ++i) {
-      const TouchingPair& pair = pairs[i];
+    for (const auto& [pair, seeds] : suggestions) {
       Json entry = {{"labels", {absl::StrCat(pair.a), absl::StrCat(pair.b)}},
                     {"voxels", {voxels.at(pair.a), voxels.at(pair.b)}},
                     {"area_um2", pair.area_um2},
@@ -135,18 +157,18 @@ class TouchingCommand final : public Command {
                     {"middle", nullptr},
                     {"depths_nm", nullptr}};
       std::string points = "no seeds: they touch along z only";
-      if (seeds[i].has_value()) {
-        entry["source"] = ToJson(seeds[i]->source);
-        entry["sink"] = ToJson(seeds[i]->sink);
-        entry["middle"] = ToJson(seeds[i]->middle);
-        entry["depths_nm"] = {seeds[i]->source_depth_nm, seeds[i]->sink_depth_nm};
-        points = absl::StrFormat("%-14s %s", ToString(seeds[i]->source), ToString(seeds[i]->sink));
+      if (seeds.has_value()) {
+        entry["source"] = ToJson(seeds->source);
+        entry["sink"] = ToJson(seeds->sink);
+        entry["middle"] = ToJson(seeds->middle);
+        entry["depths_nm"] = {seeds->source_depth_nm, seeds->sink_depth_nm};
+        points = absl::StrFormat("%-14s %s", ToString(seeds->source), ToString(seeds->sink));
       }
       json["pairs"].push_back(entry);
       absl::StrAppendFormat(&text, "%12d %12s %12d %12s %10.3f  %s\n", pair.a, CountText(voxels.at(pair.a)), pair.b,
                             CountText(voxels.at(pair.b)), pair.area_um2, points);
     }
-    console.Show(json, pairs.empty() ? "no such pairs\n" : text);
+    console.Show(json, suggestions.empty() ? "no such pairs\n" : text);
   }
 
   std::string source_;
@@ -157,6 +179,7 @@ class TouchingCommand final : public Command {
   double area_max_um2_ = 1e9;
   int64_t voxels_min_ = 0;
   int64_t voxels_max_ = int64_t{1} << 60;
+  double depth_min_nm_ = 0;
 };
 
 }  // namespace
