@@ -159,6 +159,9 @@ def test_info(fused):
     assert info["chunk_size"] == [32, 32, 16]
     assert info["kvstore"]["driver"] == "ocdbt"
     assert info["operations"] == {"total": 0, "success": 0}
+    assert [scale["key"] for scale in info["scales"]] == ["8_8_40", "16_16_40", "32_32_40", "64_64_80"]
+    assert [scale["filled"] for scale in info["scales"]] == [True, False, False, False]
+    assert info["scales"][1]["bounds"] == {"lower": [0, 0, 0], "upper": [36, 20, 32]}
     text = run("info", fused).stdout
     assert "72,40,32" in text and '"driver": "ocdbt"' in text
 
@@ -561,8 +564,9 @@ def test_a_damaged_value(tmp_path):
             damaged.append(path)
     assert damaged, "there is no value outside of the tree"
     message = fail(DAMAGED, "export", project, "--what", "supervoxels", "--out", tmp_path / "x.npy", says="cleave: ")
-    # The bytes of a value carry no checksum of their own: what is wrong shows in the chunk, so the chunk is named.
+    # What is wrong shows in the chunk, so the chunk is named, and the object in the store that holds its bytes.
     assert "/ocdbt/graph/|ocdbt:@v" in message and "8_8_40/" in message, message
+    assert any(f"stored in file://{path.parent}" in message and path.name in message for path in damaged), message
     assert not (tmp_path / "x.npy").exists()
 
 

@@ -40,6 +40,26 @@ Json SpecJson(const std::string& spec) {
 
 std::string MegabytesText(int64_t bytes) { return absl::StrFormat("%.1f MB", 1e-6 * static_cast<double>(bytes)); }
 
+// Finest first. Only the finest has voxels so far; in the others readers find background.
+Json ScalesJson(const volume::Info& info) {
+  Json scales = Json::array();
+  for (const volume::Scale& scale : info.scales) {
+    scales.push_back({{"key", scale.key},
+                      {"voxel_size_nm", ToJson(scale.resolution)},
+                      {"bounds", ToJson(scale.bounds())},
+                      {"filled", scales.empty()}});
+  }
+  return scales;
+}
+
+std::string ScalesText(const volume::Info& info) {
+  std::string text = info.scales.front().key;
+  for (size_t i = 1; i < info.scales.size(); ++i) {
+    absl::StrAppend(&text, i == 1 ? "; declared but not yet filled: " : ", ", info.scales[i].key);
+  }
+  return text;
+}
+
 class InfoCommand final : public Command {
  public:
   CommandText text() const override {
@@ -90,6 +110,7 @@ class InfoCommand final : public Command {
                 {"chunk_size", ToJson(meta.chunk_size)},
                 {"storage_chunk_size", ToJson(scale.chunk_size)},
                 {"encoding", std::string(volume::EncodingName(scale.encoding))},
+                {"scales", ScalesJson(dataset.segmentation().info())},
                 {"layer_count", dataset.layout().layer_count()},
                 {"layers", LayersJson(dataset.layout())},
                 {"ingested", TimeText(meta.ingested)},
@@ -98,7 +119,7 @@ class InfoCommand final : public Command {
                 {"bytes", {{"table", table_bytes}, {"voxels", voxel_bytes}, {"edges", edge_bytes}}}};
   }
 
-  static std::string TextOf(const graph::Dataset& dataset, const Json& json) {
+  static std::string TextOf(graph::Dataset& dataset, const Json& json) {
     const graph::GraphMeta& meta = dataset.meta();
     std::string text = absl::StrCat("graph          ", meta.graph_id, ", made ", TimeText(meta.ingested), "\n");
     const Extent3 extent = meta.volume.extent();
@@ -111,6 +132,7 @@ class InfoCommand final : public Command {
                     MegabytesText(json["bytes"]["voxels"].get<int64_t>()), "; table ",
                     MegabytesText(json["bytes"]["table"].get<int64_t>()), "; edges ",
                     MegabytesText(json["bytes"]["edges"].get<int64_t>()), "\n");
+    absl::StrAppend(&text, "scales         ", ScalesText(dataset.segmentation().info()), "\n");
     absl::StrAppend(&text, "operations     ", json["operations"]["total"].get<int64_t>(), ", of which ",
                     json["operations"]["success"].get<int64_t>(), " succeeded\n");
     return text;

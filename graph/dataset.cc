@@ -15,6 +15,7 @@
 #include "ocdbt/fork.h"
 #include "store/file_store.h"
 #include "table/embedded_table.h"
+#include "volume/pyramid.h"
 #include "volume/volume.h"
 
 namespace cleave::graph {
@@ -78,7 +79,7 @@ volume::Info SegmentationInfo(const GraphMeta& meta) {
   scale.encoding = volume::Encoding::kCompressedSegmentation;
   volume::Info info;
   info.data_type = volume::DataType::kUint64;
-  info.scales = {std::move(scale)};
+  info.scales = volume::ScalePyramid(scale);
   return info;
 }
 

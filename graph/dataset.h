@@ -54,9 +54,10 @@ class Dataset {
  public:
   ~Dataset();
 
-  // Makes the folders, an empty table and an empty base of one scale. The base is unsealed: it can be filled, and takes
+  // Makes the folders, an empty table and an empty base. The base is unsealed: it can be filled, and takes
   // no edits. ALREADY_EXISTS when the folder holds a project (or anything else); INVALID_ARGUMENT as ValidateGraphMeta.
   // The base's chunks are 64 voxels along an axis, or as near to it as divides an L2 chunk: none lies in two of these.
+  // The scales of volume::ScalePyramid are declared; only the finest is ever written.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Dataset>> Create(const std::string& folder,
                                                                        const GraphMeta& meta);
   // Opens a project whose base is sealed, and its fork. NOT_FOUND when the folder is not a project; FAILED_PRECONDITION
@@ -69,7 +70,7 @@ class Dataset {
   [[nodiscard]] EdgeFiles& edges();
   [[nodiscard]] IdAllocator& ids();
   [[nodiscard]] store::Store& intents();
-  // The segmentation, one scale, newest version: the base before SealBase, the fork after.
+  // The segmentation, newest version: the base before SealBase, the fork after.
   [[nodiscard]] volume::Volume& segmentation();
   // The versioned store under it; writes of several chunks are one commit.
   [[nodiscard]] ocdbt::Database& database();
