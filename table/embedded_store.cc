@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
@@ -117,6 +119,64 @@ absl::Status OpenError(const rocksdb::Status& status, const std::string& folder)
   return absl::DataLossError(absl::StrCat(folder, " is damaged: ", absl::StrReplaceAll(message, {{".ldb:", ".sst:"}})));
 }
 
+// The log that was written last; empty when there is none.
+std::string NewestLog(const std::string& folder) {
+  std::string newest;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string path = entry.path().string();
+    if (entry.path().extension() == ".log" && newest < path) {
+      newest = path;
+    }
+  }
+  return newest;
+}
+
+// The bytes of a file up to its last that is not zero.
+absl::StatusOr<uintmax_t> BytesBeforeZeros(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::vector<char> buffer(1 << 16);
+  uintmax_t read = 0;
+  uintmax_t bytes = 0;
+  while (file.read(buffer.data(), std::ssize(buffer)), file.gcount() > 0) {
+    const auto end = buffer.begin() + file.gcount();
+    const auto last = std::find_if(std::reverse_iterator(end), buffer.rend(), [](char byte) { return byte != 0; });
+    if (last != buffer.rend()) {
+      bytes = read + static_cast<uintmax_t>(last.base() - buffer.begin());
+    }
+    read += static_cast<uintmax_t>(file.gcount());
+  }
+  return file.bad() ? absl::StatusOr<uintmax_t>(absl::UnavailableError(absl::StrCat("cannot read ", path))) : bytes;
+}
+
+rocksdb::Status OpenOnce(const std::string& folder, const EmbeddedTableOptions& options,
+                         std::unique_ptr<rocksdb::DB>& store) {
+  rocksdb::DB* opened = nullptr;
+  const rocksdb::Status status = rocksdb::DB::Open(StoreOptions(options), folder, &opened);
+  store.reset(opened);
+  return status;
+}
+
+// Some file systems leave zeros where a power cut found bytes on their way to the disk, and RocksDB takes a record that
+// ends in zeros for a damaged one. So the zeros at the end of the last log are cut off, and then its end is what any
+// write that was cut short leaves. Damage before them stays an error, and the file then stays what it was.
+rocksdb::Status OpenWithoutZeros(const std::string& folder, const EmbeddedTableOptions& options,
+                                 const rocksdb::Status& damage, std::unique_ptr<rocksdb::DB>& store) {
+  const std::string log = NewestLog(folder);
+  std::error_code error;
+  const uintmax_t full_bytes = log.empty() ? 0 : std::filesystem::file_size(log, error);
+  const absl::StatusOr<uintmax_t> bytes = BytesBeforeZeros(log);
+  if (error || !bytes.ok() || *bytes == full_bytes) {
+    return damage;
+  }
+  std::filesystem::resize_file(log, *bytes, error);
+  const rocksdb::Status status = error ? damage : OpenOnce(folder, options, store);
+  if (!status.ok() && !error) {
+    std::filesystem::resize_file(log, full_bytes, error);
+  }
+  return status;
+}
+
 // A new store gets the mark of this format; any other must have it.
 absl::Status CheckFormat(rocksdb::DB& store, const std::string& folder, bool is_new) {
   std::string format;
@@ -157,9 +217,11 @@ absl::Status ToStatus(const rocksdb::Status& status) {
 
 absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenStore(const std::string& folder, const EmbeddedTableOptions& options) {
   CLEAVE_RETURN_IF_ERROR(CheckFolder(folder, options));
-  rocksdb::DB* opened = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(StoreOptions(options), folder, &opened);
-  std::unique_ptr<rocksdb::DB> store(opened);
+  std::unique_ptr<rocksdb::DB> store;
+  rocksdb::Status status = OpenOnce(folder, options, store);
+  if (status.IsCorruption()) {
+    status = OpenWithoutZeros(folder, options, status, store);
+  }
   if (!status.ok()) {
     return OpenError(status, folder);
   }

@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <random>
 #include <set>
@@ -238,6 +240,64 @@ TEST(EmbeddedTable, AnotherProcessIsToldThatItIsInUse) {
   close(child.acknowledgements);
   waitpid(child.pid, nullptr, 0);
   EXPECT_TRUE(EmbeddedTable::Open(folder.path(), {}).ok());
+}
+
+// What a power cut leaves of a log: its first bytes, and then either nothing or zeros, as a file system does that has
+// made room for the rest and not written it.
+enum class LostBytes { kCutOff, kZero };
+
+// The count of batches in a copy of `folder` whose only log has lost what follows its first `kept_bytes`; checks that
+// these are the first ones and none is torn.
+int BatchesAfterPowerCut(const std::string& folder, int64_t kept_bytes, LostBytes lost) {
+  const TestFolder copy;
+  std::filesystem::copy(folder, copy.path(), std::filesystem::copy_options::recursive);
+  const std::string log = *Files(copy.path(), ".log").begin();
+  const auto full_bytes = std::filesystem::file_size(log);
+  std::filesystem::resize_file(log, static_cast<uintmax_t>(kept_bytes));
+  if (lost == LostBytes::kZero) {
+    std::filesystem::resize_file(log, full_bytes);
+  }
+  const auto table = EmbeddedTable::Open(copy.path(), {});
+  EXPECT_TRUE(table.ok()) << table.status() << " with " << kept_bytes << " bytes of the log";
+  if (!table.ok()) {
+    return -1;
+  }
+  const std::vector<Row> rows = (*table)->ReadRange({"row", "rox"}, {}, 0).value();
+  if (rows.empty()) {
+    return 0;
+  }
+  EXPECT_EQ(rows.size(), static_cast<size_t>(kRowsPerBatch));
+  const std::vector<Cell>& cells = rows[0].cells.at(kA);
+  for (const Row& row : rows) {
+    EXPECT_EQ(row.cells, rows[0].cells) << "a torn batch";
+  }
+  const auto count = static_cast<int>(cells.size());
+  EXPECT_EQ(cells.front().value, absl::StrCat("batch ", count)) << "a batch is lost and a later one is there";
+  return count;
+}
+
+// Ordered writes are on disk together with the next durable one, so that the row which commits an operation is never
+// there without the rows that were written before it.
+TEST(EmbeddedTable, APowerCutLosesOnlyTheEndOfWhatWasNotSynced) {
+  constexpr int kBatches = 24;
+  const TestFolder folder;
+  const auto table = Create(folder.path());
+  const std::string log = *Files(folder.path(), ".log").begin();
+  std::vector<int64_t> log_bytes;  // after each batch
+  for (int number = 1; number <= kBatches; ++number) {
+    const bool durable = number % 4 == 0;
+    ASSERT_TRUE((durable ? table->Apply(Batch(number)) : table->ordered().Apply(Batch(number))).ok());
+    log_bytes.push_back(static_cast<int64_t>(std::filesystem::file_size(log)));
+  }
+  int cuts = 0;
+  for (const LostBytes lost : {LostBytes::kCutOff, LostBytes::kZero}) {
+    for (int64_t kept = log_bytes.front(); kept <= log_bytes.back(); kept += 97) {
+      const int whole = static_cast<int>(std::ranges::upper_bound(log_bytes, kept) - log_bytes.begin());
+      ASSERT_EQ(BatchesAfterPowerCut(folder.path(), kept, lost), whole) << kept << " bytes are left";
+      ++cuts;
+    }
+  }
+  EXPECT_GT(cuts, 50);
 }
 
 void FlipByte(const std::string& file, double place) {
