@@ -61,8 +61,15 @@ absl::StatusOr<CommitResult> DatabaseStore::Commit(std::span<const store::KeyedW
 
 std::string DatabaseStore::Describe(absl::string_view key) const {
   const std::string manifest = database_->Describe();
-  return absl::StrCat(absl::StripSuffix(manifest, kManifestKey),
-                      "|ocdbt:", pinned_ ? absl::StrCat("@", FormatVersionSpec(pinned_->generation()), "/") : "", key);
+  std::string text =
+      absl::StrCat(absl::StripSuffix(manifest, kManifestKey),
+                   "|ocdbt:", pinned_ ? absl::StrCat("@", FormatVersionSpec(pinned_->generation()), "/") : "", key);
+  const absl::StatusOr<Snapshot> current = Current();
+  const std::string place = current.ok() && !key.empty() ? current->DescribeValue(key) : "";
+  if (!place.empty()) {
+    absl::StrAppend(&text, " (stored in ", place, ")");
+  }
+  return text;
 }
 
 std::string DatabaseStore::KvStoreSpec() const {

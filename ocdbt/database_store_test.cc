@@ -63,5 +63,16 @@ TEST(DatabaseStore, ABatchIsOneVersion) {
   EXPECT_THAT(then.Describe("a"), testing::HasSubstr("|ocdbt:@v2/a"));
 }
 
+TEST(DatabaseStore, NamesTheObjectThatHoldsAValue) {
+  const std::shared_ptr<Database> database = Database::Create(std::make_shared<MemoryStore>(), {}).value();
+  DatabaseStore store(database);
+  ASSERT_TRUE(store.Write("short", "inline").ok());
+  ASSERT_TRUE(store.Write("long", std::string(1 << 20, 'x')).ok());
+  EXPECT_THAT(store.Describe("long"), testing::HasSubstr("ocdbt:long (stored in memory://"));
+  EXPECT_THAT(store.Describe("long"), testing::HasSubstr("[0, +1048576))"));
+  EXPECT_THAT(store.Describe("short"), testing::EndsWith("ocdbt:short"));
+  EXPECT_THAT(store.Describe("none"), testing::EndsWith("ocdbt:none"));
+}
+
 }  // namespace
 }  // namespace cleave::store

@@ -25,6 +25,12 @@ absl::StatusOr<store::Generation> Snapshot::KeyGeneration(absl::string_view key)
   return found ? GenerationOf(found->value) : store::Generation::Absent();
 }
 
+std::string Snapshot::DescribeValue(absl::string_view key) const {
+  const auto found = FindKey(*reader_, version_, key);
+  const bool indirect = found.ok() && found->has_value() && (*found)->value.indirect;
+  return indirect ? reader_->Describe((*found)->value.reference) : std::string();
+}
+
 absl::Status Snapshot::Scan(const store::KeyRange& range, const ScanVisitor& visit) const {
   return VisitLeaves(*reader_, version_, range,
                      [&](const std::string& prefix, const BtreeNode& leaf) -> absl::StatusOr<bool> {

@@ -43,6 +43,9 @@ class Snapshot {
                                                        const store::ReadOptions& options = {}) const;
   // The generation of a key, without reading a value that lies outside of the tree.
   [[nodiscard]] absl::StatusOr<store::Generation> KeyGeneration(absl::string_view key) const;
+  // Where the value of a key lies outside of the tree, for messages: "file:///db/d/0123abcd[0, +153)"; empty where it
+  // lies in the tree, does not exist, or cannot be found.
+  [[nodiscard]] std::string DescribeValue(absl::string_view key) const;
 
   // Visits the entries of `range` in key order, one leaf in memory at a time.
   [[nodiscard]] absl::Status Scan(const store::KeyRange& range, const ScanVisitor& visit) const;
