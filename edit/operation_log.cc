@@ -31,6 +31,7 @@ const table::Column kCommitTime{"0", "cleave_commit_time"};                // i6
 
 constexpr char kCommitTimeRowKey[] = "icommit_time";
 constexpr int kCommitTimeTries = 1000;
+constexpr uint64_t kFirstNode = uint64_t{1} << 56;  // operation ids are smaller than every node id: rows below layer 1
 
 std::string InFlightRowKey(OperationId id) { return absl::StrFormat("o%020d", Value(id)); }
 
@@ -174,15 +175,13 @@ absl::Status OperationLog::Write(const OperationRecord& record) {
 
 absl::StatusOr<OperationRecord> OperationLog::Read(OperationId id) const {
   CLEAVE_ASSIGN_OR_RETURN(const table::Row row, table_.ReadRow(table::OperationRowKey(Value(id)), {}));
-  if (row.cells.empty()) {
+  if (row.cells.empty() || Value(id) >= kFirstNode) {
     return absl::NotFoundError(absl::StrCat("there is no operation ", Value(id)));
   }
   return FromRow(id, row);
 }
 
 absl::StatusOr<std::vector<OperationRecord>> OperationLog::ReadAll() const {
-  // Operation ids are smaller than every node id: their rows lie below layer 1.
-  constexpr uint64_t kFirstNode = uint64_t{1} << 56;
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::Row> rows,
                           table_.ReadRange(table::NodeRowRange({.first = 1, .last = kFirstNode - 1}), {}, 0));
   std::vector<OperationRecord> records;

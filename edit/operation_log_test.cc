@@ -74,6 +74,15 @@ TEST(OperationLog, GivesBackWhatWasWritten) {
   EXPECT_TRUE(absl::IsNotFound(log.Read(OperationId{13}).status()));
 }
 
+TEST(OperationLog, ARowOfANodeIsNoOperation) {
+  table::MemoryTable table;
+  const uint64_t node = (uint64_t{2} << 56) + 1;
+  const table::RowMutation row{table::NodeRowKey(node),
+                               {table::SetCell{table::columns::kChild, absl::UnixEpoch(), "x"}}};
+  ASSERT_TRUE(table.Apply({&row, 1}).ok());
+  EXPECT_TRUE(absl::IsNotFound(OperationLog(table).Read(OperationId{node}).status()));
+}
+
 TEST(OperationLog, ALaterWriteReplacesStatusAndScope) {
   table::MemoryTable table;
   OperationLog log(table);
