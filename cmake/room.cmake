@@ -97,7 +97,7 @@ endfunction()
 
 # Each benchmarks/*_benchmark.cc is a program of its own, linked with every room.
 function(cleave_benchmarks)
-  if(CLEAVE_FUZZERS)
+  if(CLEAVE_SANITIZE)
     return()
   endif()
   file(GLOB sources CONFIGURE_DEPENDS benchmarks/*_benchmark.cc)
