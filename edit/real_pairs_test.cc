@@ -11,6 +11,7 @@
 
 #include "gtest/gtest.h"
 
+#include "base/test_scale.h"
 #include "cut/components.h"
 #include "edit/edit_testing.h"
 #include "ingest/contact_seeds.h"
@@ -134,7 +135,7 @@ TEST(RealPairs, SmallCutout) {
   const absl::StatusOr<Array3<uint64_t>> labels = volume::ReadNpy<uint64_t>(path);
   ASSERT_TRUE(labels.ok()) << labels.status();
   std::vector<double> agreements;
-  ASSERT_NO_FATAL_FAILURE(SplitPairs(*labels, {64, 64, 32}, 8, agreements));
+  ASSERT_NO_FATAL_FAILURE(SplitPairs(*labels, {64, 64, 32}, SmallTests() ? 3 : 8, agreements));
   Print(agreements);
 }
 
@@ -145,10 +146,11 @@ TEST(RealPairs, CropOfTheLargeVolume) {
   }
   const absl::StatusOr<Array3<uint32_t>> whole = volume::ReadNpy<uint32_t>(path);
   ASSERT_TRUE(whole.ok()) << whole.status();
-  Array3<uint64_t> labels({256, 256, 256});
+  const int64_t edge = SmallTests() ? 128 : 256;
+  Array3<uint64_t> labels({edge, edge, edge});
   CopyArray(whole->view().Crop(BoxAt({100, 130, 90}, labels.extent())), labels.view());
   std::vector<double> agreements;
-  ASSERT_NO_FATAL_FAILURE(SplitPairs(labels, {128, 128, 64}, 16, agreements));
+  ASSERT_NO_FATAL_FAILURE(SplitPairs(labels, {128, 128, 64}, SmallTests() ? 2 : 16, agreements));
   Print(agreements);
 }
 
