@@ -23,6 +23,15 @@ absl::StatusOr<store::ReadResult> DatabaseStore::Read(absl::string_view key, con
   return current.Read(key, options);
 }
 
+absl::StatusOr<std::vector<std::optional<std::string>>> DatabaseStore::ReadMany(
+    std::span<const std::string> keys) const {
+  for (const std::string& key : keys) {
+    CLEAVE_RETURN_IF_ERROR(store::ValidateKey(key));
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const Snapshot current, Current());
+  return current.ReadMany(keys);
+}
+
 absl::StatusOr<store::Generation> DatabaseStore::Write(absl::string_view key, absl::string_view value,
                                                        const store::WriteOptions& options) {
   const store::KeyedWrite write{std::string(key), std::string(value), options.if_generation};

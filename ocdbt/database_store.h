@@ -24,6 +24,9 @@ class DatabaseStore final : public store::Store {
   using Store::Write;
   [[nodiscard]] absl::StatusOr<store::ReadResult> Read(absl::string_view key,
                                                        const store::ReadOptions& options) const override;
+  // All of one version, in one descent.
+  [[nodiscard]] absl::StatusOr<std::vector<std::optional<std::string>>> ReadMany(
+      std::span<const std::string> keys) const override;
   [[nodiscard]] absl::StatusOr<store::Generation> Write(absl::string_view key, absl::string_view value,
                                                         const store::WriteOptions& options) override;
   [[nodiscard]] absl::Status Delete(absl::string_view key, const store::WriteOptions& options) override;

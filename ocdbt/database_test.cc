@@ -5,6 +5,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -110,6 +112,17 @@ class RandomBatches : public testing::TestWithParam<Shape> {
       ASSERT_TRUE(read.ok()) << read.status();
       const auto expected = map.find(key);
       ASSERT_EQ(read->value, expected == map.end() ? std::nullopt : std::optional(expected->second));
+    }
+    std::vector<std::string> wanted;
+    for (auto count = random_() % 200; count > 0; --count) {
+      wanted.push_back(RandomKey());
+    }
+    const auto many = snapshot.ReadMany(wanted);
+    ASSERT_TRUE(many.ok()) << many.status();
+    ASSERT_EQ(many->size(), wanted.size());
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      const auto expected = map.find(wanted[i]);
+      ASSERT_EQ((*many)[i], expected == map.end() ? std::nullopt : std::optional(expected->second)) << wanted[i];
     }
     const store::KeyRange range{RandomKey(), RandomKey()};
     std::vector<std::string> keys;
@@ -343,6 +356,141 @@ TEST(Commit, LongKeysAreRefused) {
   EXPECT_EQ(database->Newest()->Read(std::string(kMaxKeyBytes, 'k'))->value, "fits");
 }
 
+// Every node on the way to many keys is read once, and values that lie side by side come together.
+TEST(ReadMany, TakesFewReads) {
+  const auto store = std::make_shared<store::FaultyStore>(Memory());
+  Config config;
+  config.max_decoded_node_bytes = 1000;
+  config.max_inline_value_bytes = 10;
+  WriteBatch batch;
+  std::vector<std::string> keys;
+  for (int i = 1000; i < 2000; ++i) {
+    keys.push_back(absl::StrCat("key/", i));
+    batch.Put(keys.back(), std::string(300, static_cast<char>('a' + i % 26)));
+  }
+  ASSERT_TRUE(Database::Create(store, config).value()->Commit(batch).ok());
+  const auto database = Database::Open(store).value();
+  const Snapshot newest = database->Newest().value();
+  EXPECT_GT(newest.version().root_height, 1);
+  std::shuffle(keys.begin(), keys.end(), std::mt19937(TestSeed()));
+  const int64_t before = store->reads();
+  const auto values = newest.ReadMany(keys).value();
+  const int64_t together = store->reads() - before;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    ASSERT_EQ(values[i], std::string(300, static_cast<char>('a' + std::stoi(keys[i].substr(4)) % 26)));
+  }
+  // One file of 300 kB of values and their nodes: a read or two of each level, and of the values.
+  EXPECT_LE(together, 2 * (newest.version().root_height + 2));
+  const int64_t after = store->reads();
+  for (const std::string& key : keys) {
+    ASSERT_TRUE(newest.Read(key).ok());
+  }
+  EXPECT_EQ(store->reads() - after, 1000) << "the nodes are in the cache, each value is read";
+}
+
+TEST(ReadMany, ErrorsNameTheObject) {
+  const auto store = Memory();
+  OpenOptions options;
+  options.prefixes.value = "v/";
+  const auto database = Database::Create(store, {}, options).value();
+  WriteBatch batch;
+  const std::vector<std::string> keys = {"a", "b", "c"};
+  for (const std::string& key : keys) {
+    batch.Put(key, std::string(5000, 'v'));
+  }
+  ASSERT_TRUE(database->Commit(batch).ok());
+  const std::string file = store->List(store::KeyRange::Prefix("v/"))->front();
+  ASSERT_TRUE(store->Write(file, std::string(12'000, 'v')).ok());
+  absl::Status status = database->Newest()->ReadMany(keys).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(status.message(), HasSubstr(absl::StrCat(file, "[10000, +5000)")));
+  ASSERT_TRUE(store->Delete(file).ok());
+  status = database->Newest()->ReadMany(keys).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(status.message(), HasSubstr("missing"));
+}
+
+// A version that was opened shows what it showed, whatever happens to the database afterwards.
+TEST(Snapshots, StayValid) {
+  const auto store = Memory();
+  auto database = Database::Create(store, {}).value();
+  Put(*database, "a", std::string(5000, '1'));
+  const Snapshot then = database->Newest().value();
+  const Map before = ReadAll(then);
+  for (int i = 0; i < 40; ++i) {
+    WriteBatch batch;
+    batch.DeleteRange({});
+    batch.Put(absl::StrCat(i), "x");
+    ASSERT_TRUE(database->Commit(batch).ok());
+  }
+  EXPECT_EQ(ReadAll(then), before);
+  database.reset();  // the handle is gone, what it gave out is not
+  EXPECT_EQ(ReadAll(then), before);
+  EXPECT_EQ(then.ReadMany(std::vector<std::string>{"a"})->front(), std::string(5000, '1'));
+}
+
+// The cache keeps within its limit, and reads are right with one of any size.
+TEST(Cache, KeepsWithinItsLimit) {
+  const auto store = Memory();
+  Config config;
+  config.max_decoded_node_bytes = 1000;
+  WriteBatch batch;
+  for (int i = 0; i < 2000; ++i) {
+    batch.Put(absl::StrCat("key/", i), absl::StrCat("value ", i));
+  }
+  ASSERT_TRUE(Database::Create(store, config).value()->Commit(batch).ok());
+  for (const size_t cache_bytes : {size_t{0}, size_t{5000}, size_t{100'000}}) {
+    OpenOptions options;
+    options.cache_bytes = cache_bytes;
+    const auto database = Database::Open(store, options).value();
+    const Snapshot newest = database->Newest().value();
+    for (int i = 0; i < 2000; i += 7) {
+      ASSERT_EQ(newest.Read(absl::StrCat("key/", i))->value, absl::StrCat("value ", i));
+      ASSERT_LE(newest.reader().cached_bytes(), cache_bytes);
+    }
+    EXPECT_GE(newest.reader().cached_bytes(), cache_bytes / 2);
+  }
+}
+
+TEST(Open, EachMemberOfTheConfigurationIsCompared) {
+  const auto store = Memory();
+  Config config;
+  config.uuid.fill(0xab);
+  ASSERT_TRUE(Database::Create(store, config).ok());
+  const auto error = [&](const ConfigConstraints& constraints) {
+    OpenOptions options;
+    options.config = constraints;
+    const absl::Status status = Database::Open(store, options).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    return std::string(status.message());
+  };
+  ConfigConstraints constraints;
+  constraints.compression = Compression{false, 0};
+  EXPECT_THAT(error(constraints), HasSubstr(R"(Configuration mismatch on compression: expected null but received )"
+                                            R"({"id":"zstd"})"));
+  // The first member that differs, in the order of the reference, is the one that is named.
+  constraints.version_tree_arity_log2 = 5;
+  EXPECT_THAT(error(constraints),
+              HasSubstr("Configuration mismatch on version_tree_arity_log2: expected 5 but received 4"));
+  constraints.max_decoded_node_bytes = 0;
+  EXPECT_THAT(error(constraints),
+              HasSubstr("Configuration mismatch on max_decoded_node_bytes: expected 0 but received 131072"));
+  constraints.max_inline_value_bytes = 100;
+  EXPECT_THAT(error(constraints),
+              HasSubstr("Configuration mismatch on max_inline_value_bytes: expected 100 but received 4096"));
+  constraints.manifest_kind = ManifestKind::kNumbered;
+  EXPECT_THAT(error(constraints),
+              HasSubstr(R"(Configuration mismatch on manifest_kind: expected "numbered" but received "single")"));
+  constraints.uuid = Uuid{};
+  EXPECT_THAT(error(constraints), HasSubstr(R"(Configuration mismatch on uuid: expected )"
+                                            R"("00000000000000000000000000000000" but received )"
+                                            R"("abababababababababababababababab")"));
+  OpenOptions same;
+  same.config = {config.uuid, ManifestKind::kSingle, 4096, 131072, 4, Compression{}};
+  EXPECT_TRUE(Database::Open(store, same).ok());
+  EXPECT_TRUE(Database::Open(store).ok()) << "without a configuration every database opens";
+}
+
 TEST(Open, ErrorsSayWhatIsWrong) {
   const auto store = Memory();
   EXPECT_EQ(Database::Open(store).status().code(), absl::StatusCode::kNotFound);
@@ -413,6 +561,36 @@ TEST(Seal, WritersAreRefusedAndReadersAreNot) {
   const auto reader = Database::Open(store, read_only).value();
   EXPECT_EQ(reader->Newest()->Read("a")->value, "1");
   EXPECT_EQ(reader->Commit(batch).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+// While the first commit is on its way to the disk, seven more threads come; they share the second.
+TEST(Concurrency, ThreadsJoinOneCommit) {
+  const auto store = std::make_shared<store::FaultyStore>(Memory());
+  const auto database = Database::Create(store, {}).value();
+  constexpr int kThreads = 8;
+  std::atomic<int> started = 0;
+  std::atomic<bool> first = true;
+  store->SetHook([&](int64_t) {
+    if (first.exchange(false)) {
+      while (started < kThreads) {
+        std::this_thread::yield();
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));  // from there to the queue
+    }
+  });
+  std::vector<uint64_t> generations(kThreads);
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      ++started;
+      generations[t] = Put(*database, absl::StrCat("thread/", t), std::string(t * 1000, 'x')).value;
+    });
+  }
+  threads.clear();
+  store->SetHook(nullptr);
+  EXPECT_EQ(std::count(generations.begin(), generations.end(), 2), 1);
+  EXPECT_LT(database->Newest()->generation().value, 1 + kThreads) << "nobody has joined anybody";
+  EXPECT_EQ(database->Newest()->List({})->size(), kThreads);
 }
 
 TEST(Concurrency, ThreadsLoseNoIncrementAndJoinCommits) {

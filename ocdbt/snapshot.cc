@@ -20,6 +20,24 @@ absl::StatusOr<store::ReadResult> Snapshot::Read(absl::string_view key, const st
   return store::ReadResult{std::move(value), GenerationOf(found->value)};
 }
 
+absl::StatusOr<std::vector<std::optional<std::string>>> Snapshot::ReadMany(std::span<const std::string> keys) const {
+  CLEAVE_ASSIGN_OR_RETURN(const auto found, FindKeys(*reader_, version_, keys));
+  std::vector<LeafValue> present;
+  for (const std::optional<FoundValue>& value : found) {
+    if (value) {
+      present.push_back(value->value);
+    }
+  }
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<std::string> bytes, reader_->ReadValues(present));
+  std::vector<std::optional<std::string>> values(keys.size());
+  for (size_t i = 0, next = 0; i < keys.size(); ++i) {
+    if (found[i]) {
+      values[i] = std::move(bytes[next++]);
+    }
+  }
+  return values;
+}
+
 absl::StatusOr<store::Generation> Snapshot::KeyGeneration(absl::string_view key) const {
   CLEAVE_ASSIGN_OR_RETURN(const std::optional<FoundValue> found, FindKey(*reader_, version_, key));
   return found ? GenerationOf(found->value) : store::Generation::Absent();

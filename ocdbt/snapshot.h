@@ -3,6 +3,8 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,6 +43,11 @@ class Snapshot {
   // says: the same short value written twice has the same generation.
   [[nodiscard]] absl::StatusOr<store::ReadResult> Read(absl::string_view key,
                                                        const store::ReadOptions& options = {}) const;
+  // The values of many keys, in the order of `keys`; no value where the key is not there. One descent for all: every
+  // node is read once, values that lie near each other in a file come with one request, and files are read side by
+  // side. All of them are in memory at once, so a reader of very many asks for some thousands at a time.
+  [[nodiscard]] absl::StatusOr<std::vector<std::optional<std::string>>> ReadMany(
+      std::span<const std::string> keys) const;
   // The generation of a key, without reading a value that lies outside of the tree.
   [[nodiscard]] absl::StatusOr<store::Generation> KeyGeneration(absl::string_view key) const;
   // Where the value of a key lies outside of the tree, for messages: "file:///db/d/0123abcd[0, +153)"; empty where it

@@ -1,4 +1,4 @@
-// For this room's tests: bytes written as hex, and the seed of random tests.
+// For this room's tests: bytes written as hex, the seed of random tests, and their scale.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +33,12 @@ inline uint32_t TestSeed() {
   }
   std::printf("CLEAVE_TEST_SEED=%u\n", seed);
   return seed;
+}
+
+// Whether long tests are to do less: under the sanitizers.
+inline bool SmallScale() {
+  const char* scale = std::getenv("CLEAVE_TEST_SCALE");
+  return scale != nullptr && absl::string_view(scale) == "small";
 }
 
 }  // namespace cleave::ocdbt

@@ -4,7 +4,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -25,6 +27,12 @@ struct FoundValue {
 // Nothing when the key is not there.
 [[nodiscard]] absl::StatusOr<std::optional<FoundValue>> FindKey(const NodeReader& reader, const Version& version,
                                                                 absl::string_view key);
+
+// The values of several keys, in the order of `keys`, in one descent: level by level, every node on the way is read
+// once, those of one level side by side. Nothing where a key is not there. All nodes of a level are in memory at once.
+[[nodiscard]] absl::StatusOr<std::vector<std::optional<FoundValue>>> FindKeys(const NodeReader& reader,
+                                                                              const Version& version,
+                                                                              std::span<const std::string> keys);
 
 // A leaf in key order: its entries' stored keys, each of which `prefix` completes. Returns false to end the walk.
 using LeafVisitor = std::function<absl::StatusOr<bool>(const std::string& prefix, const BtreeNode& leaf)>;

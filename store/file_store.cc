@@ -12,6 +12,7 @@
 #include "store/file_listing.h"
 #include "store/key_lock.h"
 #include "store/key_text.h"
+#include "store/part_runs.h"
 
 namespace cleave::store {
 namespace {
@@ -49,6 +50,34 @@ absl::StatusOr<ReadResult> FileStore::Read(absl::string_view key, const ReadOpti
   CLEAVE_ASSIGN_OR_RETURN(const Extent extent, ResolveRange(options.range, identity.size_bytes, Describe(key)));
   CLEAVE_ASSIGN_OR_RETURN(std::string value, ReadAt(file, extent.offset, extent.length, path));
   return ReadResult{std::move(value), GenerationOf(identity)};
+}
+
+absl::StatusOr<std::optional<std::vector<std::string>>> FileStore::ReadParts(absl::string_view key,
+                                                                             std::span<const Extent> parts) const {
+  CLEAVE_ASSIGN_OR_RETURN(const std::string path, PathOf(key));
+  CLEAVE_ASSIGN_OR_RETURN(const FileDescriptor file, OpenFile(path, O_RDONLY));
+  if (!file.is_open()) {
+    return std::nullopt;
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const FileIdentity identity, Identify(file, path));
+  if (!identity.regular) {
+    return std::nullopt;
+  }
+  std::vector<std::string> values(parts.size());
+  for (const PartRun& run : JoinNeighbours(parts)) {
+    const uint64_t end = run.whole.offset + run.whole.length;
+    if (end > identity.size_bytes || end < run.whole.offset) {
+      return absl::OutOfRangeError(absl::StrCat(Describe(key), ": the value ends before byte ", end));
+    }
+    std::vector<PlacedString> places;
+    places.reserve(run.parts.size());
+    for (const size_t part : run.parts) {
+      values[part].resize(parts[part].length);
+      places.push_back({parts[part].offset, &values[part]});
+    }
+    CLEAVE_RETURN_IF_ERROR(ReadInto(file, places, path));
+  }
+  return values;
 }
 
 absl::StatusOr<Generation> FileStore::Write(absl::string_view key, absl::string_view value,

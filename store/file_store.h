@@ -26,6 +26,8 @@ class FileStore final : public Store {
   using Store::Read;
   using Store::Write;
   [[nodiscard]] absl::StatusOr<ReadResult> Read(absl::string_view key, const ReadOptions& options) const override;
+  [[nodiscard]] absl::StatusOr<std::optional<std::vector<std::string>>> ReadParts(
+      absl::string_view key, std::span<const Extent> parts) const override;
   [[nodiscard]] absl::StatusOr<Generation> Write(absl::string_view key, absl::string_view value,
                                                  const WriteOptions& options) override;
   [[nodiscard]] absl::Status Delete(absl::string_view key, const WriteOptions& options) override;

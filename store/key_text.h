@@ -27,14 +27,8 @@ namespace cleave::store {
 [[nodiscard]] absl::Status CheckCondition(const WriteOptions& options, const Generation& present,
                                           absl::string_view object);
 
-// First byte and number of bytes that `range` selects from a value.
-struct Extent {
-  uint64_t offset = 0;
-  uint64_t length = 0;
-};
-
-// OUT_OF_RANGE, naming `object`, when the range begins beyond the value; INVALID_ARGUMENT when it ends before it
-// begins.
+// What `range` selects from a value. OUT_OF_RANGE, naming `object`, when the range begins beyond the value;
+// INVALID_ARGUMENT when it ends before it begins.
 [[nodiscard]] absl::StatusOr<Extent> ResolveRange(const ByteRange& range, uint64_t value_bytes,
                                                   absl::string_view object);
 

@@ -3,11 +3,15 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include "base/status.h"
 
@@ -107,6 +111,45 @@ absl::StatusOr<std::string> ReadAt(const FileDescriptor& file, uint64_t offset, 
     }
   }
   return bytes;
+}
+
+absl::Status ReadInto(const FileDescriptor& file, std::span<const PlacedString> places, absl::string_view path) {
+  std::string gap;  // what lies between is read into here, all of it to the same place
+  std::vector<iovec> pieces;
+  pieces.reserve(2 * places.size());
+  for (size_t i = 0; i < places.size(); ++i) {
+    const uint64_t end = i == 0 ? places[i].offset : places[i - 1].offset + places[i - 1].bytes->size();
+    gap.resize(std::max<size_t>(gap.size(), places[i].offset - end));
+  }
+  for (size_t i = 0; i < places.size(); ++i) {
+    const uint64_t end = i == 0 ? places[i].offset : places[i - 1].offset + places[i - 1].bytes->size();
+    if (places[i].offset > end) {
+      pieces.push_back({gap.data(), places[i].offset - end});
+    }
+    pieces.push_back({places[i].bytes->data(), places[i].bytes->size()});
+  }
+  uint64_t offset = places.empty() ? 0 : places.front().offset;
+  for (size_t first = 0; first < pieces.size();) {
+    const ssize_t count =
+        preadv(file.get(), &pieces[first], static_cast<int>(std::min<size_t>(pieces.size() - first, IOV_MAX)),
+               static_cast<off_t>(offset));
+    if (count < 0 && errno != EINTR) {
+      return ErrnoError("read", path);
+    }
+    if (count == 0 && pieces[first].iov_len > 0) {
+      return absl::DataLossError(absl::StrCat(path, ": the file became shorter while it was read"));
+    }
+    auto done = static_cast<size_t>(std::max<ssize_t>(count, 0));
+    offset += done;
+    for (; first < pieces.size() && done >= pieces[first].iov_len; ++first) {
+      done -= pieces[first].iov_len;
+    }
+    if (first < pieces.size()) {
+      pieces[first].iov_base = static_cast<char*>(pieces[first].iov_base) + done;
+      pieces[first].iov_len -= done;
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ReplaceContents(const FileDescriptor& file, absl::string_view bytes, const std::string& path) {

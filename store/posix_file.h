@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "absl/status/status.h"
@@ -52,6 +53,16 @@ struct FileIdentity {
 // Reads [offset, offset + length) whole; DATA_LOSS when the file ends before.
 [[nodiscard]] absl::StatusOr<std::string> ReadAt(const FileDescriptor& file, uint64_t offset, uint64_t length,
                                                  absl::string_view path);
+
+// Where in a file the bytes of a string lie.
+struct PlacedString {
+  uint64_t offset = 0;
+  std::string* bytes = nullptr;  // of the length to be read
+};
+// Fills all strings by one system call where the file system allows it. REQUIRES: they are in order of offset, do not
+// overlap, and the gaps between them are small. DATA_LOSS when the file ends before.
+[[nodiscard]] absl::Status ReadInto(const FileDescriptor& file, std::span<const PlacedString> places,
+                                    absl::string_view path);
 
 // Empties the file, then writes `bytes`.
 [[nodiscard]] absl::Status ReplaceContents(const FileDescriptor& file, absl::string_view bytes,

@@ -113,6 +113,16 @@ absl::StatusOr<ReadResult> StackStore::Read(absl::string_view key, const ReadOpt
   return layer->store->Read(absl::StrCat(layer->path, key.substr(layer->strip_prefix)), options);
 }
 
+absl::StatusOr<std::optional<std::vector<std::string>>> StackStore::ReadParts(absl::string_view key,
+                                                                              std::span<const Extent> parts) const {
+  CLEAVE_RETURN_IF_ERROR(ValidateKey(key));
+  const StackLayer* layer = FindLayer(key);
+  if (layer == nullptr) {
+    return std::nullopt;
+  }
+  return layer->store->ReadParts(absl::StrCat(layer->path, key.substr(layer->strip_prefix)), parts);
+}
+
 absl::StatusOr<Generation> StackStore::Write(absl::string_view key, absl::string_view value,
                                              const WriteOptions& options) {
   CLEAVE_RETURN_IF_ERROR(ValidateKey(key));

@@ -42,6 +42,8 @@ class StackStore final : public Store {
   using Store::Write;
   // A key that no layer covers does not exist.
   [[nodiscard]] absl::StatusOr<ReadResult> Read(absl::string_view key, const ReadOptions& options) const override;
+  [[nodiscard]] absl::StatusOr<std::optional<std::vector<std::string>>> ReadParts(
+      absl::string_view key, std::span<const Extent> parts) const override;
   // INVALID_ARGUMENT for a key that no layer covers.
   [[nodiscard]] absl::StatusOr<Generation> Write(absl::string_view key, absl::string_view value,
                                                  const WriteOptions& options) override;

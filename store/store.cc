@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "store/key_text.h"
+#include "store/part_runs.h"
 
 namespace cleave::store {
 
@@ -19,6 +20,37 @@ absl::Status Store::WriteBatch(std::span<const KeyedWrite> writes) {
     CLEAVE_RETURN_IF_ERROR(write.value ? Write(write.key, *write.value, options).status() : Delete(write.key, options));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<std::vector<std::string>>> Store::ReadParts(absl::string_view key,
+                                                                         std::span<const Extent> parts) const {
+  std::vector<std::string> values(parts.size());
+  for (const PartRun& run : JoinNeighbours(parts)) {
+    CLEAVE_ASSIGN_OR_RETURN(ReadResult read, Read(key, {{run.whole.offset, run.whole.offset + run.whole.length}}));
+    if (!read.value) {
+      return std::nullopt;
+    }
+    if (read.value->size() != run.whole.length) {
+      return absl::OutOfRangeError(
+          absl::StrCat(Describe(key), ": the value ends before byte ", run.whole.offset + run.whole.length));
+    }
+    for (const size_t part : run.parts) {
+      values[part] = run.parts.size() == 1
+                         ? *std::move(read.value)
+                         : read.value->substr(parts[part].offset - run.whole.offset, parts[part].length);
+    }
+  }
+  return values;
+}
+
+absl::StatusOr<std::vector<std::optional<std::string>>> Store::ReadMany(std::span<const std::string> keys) const {
+  std::vector<std::optional<std::string>> values;
+  values.reserve(keys.size());
+  for (const std::string& key : keys) {
+    CLEAVE_ASSIGN_OR_RETURN(ReadResult read, Read(key));
+    values.push_back(std::move(read.value));
+  }
+  return values;
 }
 
 absl::Status ValidateKey(absl::string_view key) {

@@ -44,6 +44,13 @@ struct ByteRange {
   std::optional<uint64_t> end;
 };
 
+// First byte and number of bytes of a part of a value.
+struct Extent {
+  uint64_t offset = 0;
+  uint64_t length = 0;
+  friend bool operator==(const Extent&, const Extent&) = default;
+};
+
 // Half-open range of keys, ordered bytewise. An empty `end` means no upper bound.
 struct KeyRange {
   std::string begin;
@@ -85,6 +92,15 @@ class Store {
   // Reads a value or a part of it. A range that begins beyond the value is OUT_OF_RANGE.
   [[nodiscard]] virtual absl::StatusOr<ReadResult> Read(absl::string_view key, const ReadOptions& options) const = 0;
   [[nodiscard]] absl::StatusOr<ReadResult> Read(absl::string_view key) const { return Read(key, {}); }
+
+  // Several parts of one value, in the order of `parts`; nothing when the key does not exist. Parts that lie near each
+  // other come with one request. OUT_OF_RANGE when one reaches beyond the end of the value. For values that nobody
+  // replaces: two parts may be of two versions otherwise.
+  [[nodiscard]] virtual absl::StatusOr<std::optional<std::vector<std::string>>> ReadParts(
+      absl::string_view key, std::span<const Extent> parts) const;
+  // The values of several keys, in the order of `keys`; no value where the key does not exist.
+  [[nodiscard]] virtual absl::StatusOr<std::vector<std::optional<std::string>>> ReadMany(
+      std::span<const std::string> keys) const;
 
   // Replaces the value whole: no reader ever sees a part. Returns the new generation.
   [[nodiscard]] virtual absl::StatusOr<Generation> Write(absl::string_view key, absl::string_view value,

@@ -91,6 +91,44 @@ TEST_P(StoreConformance, ReadsByteRanges) {
   }
 }
 
+TEST_P(StoreConformance, ReadsPartsInTheOrderAsked) {
+  std::string value(200'000, '.');
+  for (size_t i = 0; i < value.size(); ++i) {
+    value[i] = static_cast<char>('a' + i * 7919 % 26);
+  }
+  Put("key", value);
+  // Neighbours, gaps small and large, overlaps, repetitions, nothing at all, and the very end.
+  const std::vector<Extent> parts = {{150'000, 50'000}, {0, 10}, {10, 5},   {5, 10},      {20, 1},
+                                     {100'000, 3},      {0, 10}, {7000, 0}, {200'000, 0}, {199'999, 1}};
+  const auto read = store_->ReadParts("key", parts);
+  ASSERT_TRUE(read.ok()) << read.status();
+  ASSERT_TRUE(read->has_value());
+  for (size_t i = 0; i < parts.size(); ++i) {
+    EXPECT_EQ((**read)[i], value.substr(parts[i].offset, parts[i].length)) << "part " << i;
+  }
+  const std::vector<Extent> beyond = {{0, 10}, {199'999, 2}};
+  EXPECT_EQ(store_->ReadParts("key", beyond).status().code(), absl::StatusCode::kOutOfRange);
+  EXPECT_FALSE(store_->ReadParts("absent", parts)->has_value());
+  EXPECT_TRUE(store_->ReadParts("key", {})->has_value());
+}
+
+TEST_P(StoreConformance, ReadsManyKeysInTheOrderAsked) {
+  std::vector<std::string> keys = {"none", "f/120", "f/3", "f/120", "a"};
+  for (int i = 0; i < 130; i += 3) {
+    Put(absl::StrCat("f/", i), std::string(i * 40, static_cast<char>('a' + i % 26)));
+    keys.push_back(absl::StrCat("f/", i));
+  }
+  const auto read = store_->ReadMany(keys);
+  ASSERT_TRUE(read.ok()) << read.status();
+  ASSERT_EQ(read->size(), keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    EXPECT_EQ((*read)[i].value_or("(absent)"), Get(keys[i])) << keys[i];
+  }
+  EXPECT_TRUE(store_->ReadMany({})->empty());
+  const std::vector<std::string> bad = {"a", "b//c"};
+  EXPECT_EQ(store_->ReadMany(bad).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST_P(StoreConformance, GenerationTellsValuesApart) {
   std::map<std::string, std::string> value_of_generation;
   for (int i = 0; i < 50; ++i) {

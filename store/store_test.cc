@@ -9,6 +9,7 @@
 #include "store/faulty_store.h"
 #include "store/file_store.h"
 #include "store/memory_store.h"
+#include "store/part_runs.h"
 #include "store/stack_store.h"
 #include "store/store_conformance.h"
 #include "store/temporary_folder.h"
@@ -79,6 +80,22 @@ TEST(KeyRange, PrefixHasAnEnd) {
   EXPECT_EQ(KeyRange::Prefix("a\xff").end, "b");
   EXPECT_EQ(KeyRange::Prefix("\xff").end, "");
   EXPECT_TRUE(KeyRange::Prefix("").Contains("\xff"));
+}
+
+TEST(JoinNeighbours, FewRequestsForManyParts) {
+  std::vector<Extent> parts;
+  for (uint64_t i = 0; i < 100; ++i) {
+    parts.push_back({(i * 37 % 100) * 1000, 900});  // out of order, with gaps of 100
+  }
+  ASSERT_EQ(JoinNeighbours(parts).size(), 1);
+  EXPECT_EQ(JoinNeighbours(parts)[0].whole, (Extent{0, 99'900}));
+  parts.push_back({99'900 + kMaxGapBytes + 1, 1});
+  EXPECT_EQ(JoinNeighbours(parts).size(), 2);
+  parts.push_back({500, 10});  // inside of another
+  EXPECT_GT(JoinNeighbours(parts).size(), 2);
+  EXPECT_EQ(JoinNeighbours(std::vector<Extent>{{0, kMaxRunBytes * 2}, {kMaxRunBytes * 2, 1}}).size(), 2);
+  EXPECT_EQ(JoinNeighbours(std::vector<Extent>(kMaxRunParts + 1)).size(), 2);
+  EXPECT_TRUE(JoinNeighbours({}).empty());
 }
 
 TEST(FaultyStore, GoesWrongAsPlanned) {
