@@ -19,10 +19,7 @@ std::string Json(const Uuid& uuid) {
 std::string Json(ManifestKind kind) { return kind == ManifestKind::kSingle ? "\"single\"" : "\"numbered\""; }
 std::string Json(uint32_t number) { return absl::StrCat(number); }
 std::string Json(const Compression& compression) {
-  if (!compression.zstd) {
-    return "null";
-  }
-  return compression.level == 0 ? R"({"id":"zstd"})" : absl::StrCat(R"({"id":"zstd","level":)", compression.level, "}");
+  return compression.zstd ? absl::StrCat(R"({"id":"zstd","level":)", compression.level, "}") : "null";
 }
 
 template <typename T>

@@ -3,6 +3,7 @@
 //
 //   create URL INLINE NODE ARITY zstd|LEVEL|none single|numbered   makes a database and opens it
 //   open URL [VERSION]                   opens it, perhaps pinned ("v7" or a time)
+//   open_with URL MEMBER JSON            opens it, demanding that a member of its configuration has this value
 //   fork BASE_URL FORK_URL NAME          seals the base, makes a fork if there is none, and opens it
 //   commit OPERATION...                  put:KEY:VALUE  del:KEY  range:BEGIN:END     -> generation
 //   bulk OPERATION...                    put only, as a bulk fill                    -> generation
@@ -12,6 +13,7 @@
 //   check                                checks every tree of every version
 //   spec                                 -> TensorStore's specification
 // An answer is "ok ..." or "error CODE: MESSAGE".
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -22,6 +24,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "nlohmann/json.hpp"
 
 #include "base/status.h"
 #include "ocdbt/bulk_writer.h"
@@ -49,6 +52,9 @@ class Peer {
     }
     if (command == "open" && words.size() >= 2) {
       return Open(words[1], words.size() > 2 ? words[2] : "");
+    }
+    if (command == "open_with" && words.size() == 4) {
+      return OpenWith(words[1], words[2], words[3]);
     }
     if (command == "fork" && words.size() == 4) {
       return Fork(words);
@@ -104,6 +110,28 @@ class Peer {
     }
     CLEAVE_ASSIGN_OR_RETURN(const bool sealed, IsSealed(*store));
     options.read_only = sealed;
+    CLEAVE_ASSIGN_OR_RETURN(database_, Database::Open(store, options));
+    return "";
+  }
+
+  Answer OpenWith(const std::string& url, const std::string& member, const std::string& json) {
+    const nlohmann::json value = nlohmann::json::parse(json);
+    OpenOptions options;
+    if (member == "uuid") {
+      const std::string bytes = absl::HexStringToBytes(value.get<std::string>());
+      std::copy(bytes.begin(), bytes.end(), options.config.uuid.emplace().begin());
+    } else if (member == "manifest_kind") {
+      options.config.manifest_kind = value == "numbered" ? ManifestKind::kNumbered : ManifestKind::kSingle;
+    } else if (member == "max_inline_value_bytes") {
+      options.config.max_inline_value_bytes = value.get<uint32_t>();
+    } else if (member == "max_decoded_node_bytes") {
+      options.config.max_decoded_node_bytes = value.get<uint32_t>();
+    } else if (member == "version_tree_arity_log2") {
+      options.config.version_tree_arity_log2 = value.get<uint8_t>();
+    } else {
+      options.config.compression = value.is_null() ? Compression{false, 0} : Compression{true, value.value("level", 0)};
+    }
+    CLEAVE_ASSIGN_OR_RETURN(std::shared_ptr<store::Store> store, store::OpenStore(url));
     CLEAVE_ASSIGN_OR_RETURN(database_, Database::Open(store, options));
     return "";
   }

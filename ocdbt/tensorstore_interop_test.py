@@ -16,6 +16,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -233,13 +234,19 @@ class Interop(unittest.TestCase):
                 ours, theirs = self.url(f"ours{number}"), self.url(f"theirs{number}")
                 self.peer.ask("create", ours, *create_words(config))
                 kvstore = open_tensorstore(theirs, config=config)
-                for _ in range(8):
+                model = {}
+                for _ in range(10):
                     operations = [("put", self.random_key(), self.random.randbytes(self.random.choice([3, 9, 150])))
                                   for _ in range(self.random.randrange(1, 40))]
+                    for key in self.random.sample(sorted(model), len(model) // 3):
+                        operations.append(("del", key))
                     operations = list({operation[1]: operation for operation in operations}.values())
                     self.peer.commit(operations)
                     tensorstore_commit(kvstore, operations)
-                self.assertEqual(self.shape(ours), self.shape(theirs))
+                    apply_to_model(model, operations)
+                    self.assertEqual(self.peer.contents(), model)
+                    self.assertEqual(self.shape(ours), self.shape(theirs))
+                self.assertEqual(contents(open_tensorstore(ours)), contents(kvstore))
 
     def shape(self, base):
         """The keys of every node of the newest version, nested as the nodes are."""
@@ -253,6 +260,50 @@ class Interop(unittest.TestCase):
 
         newest = ts.ocdbt.dump(kvstore).result()["versions"][-1]
         return (newest["generation_number"], newest["root_height"], visit(newest["root"]["location"]))
+
+    def test_base_paths(self):
+        """TensorStore refers to the values of a database in a folder below; we read and rewrite such nodes."""
+        for number, config in enumerate(CONFIGS):
+            with self.subTest(config=config):
+                base, context = self.url(f"outer{number}"), ts.Context()
+                inner, outer = (ts.KvStore.open({"driver": "ocdbt", "base": url, "config": config}, context=context).result()
+                                for url in (base + "inner/", base))
+                model = {}
+                for _ in range(4):
+                    operations = [("put", self.random_key(), self.random.randbytes(self.random.choice([0, 9, 2000])))
+                                  for _ in range(10)]
+                    tensorstore_commit(inner, operations)
+                    apply_to_model(model, operations)
+                inner.experimental_copy_range_to(outer / "copy/").result()
+                model = {b"copy/" + key: value for key, value in model.items()}
+                for turn in range(6):
+                    self.peer.ask("open", base)
+                    self.assertEqual(self.peer.contents(), model)
+                    self.assertEqual(contents(open_tensorstore(base)), model)
+                    operations = [(kind, b"copy/" + arguments[0], *arguments[1:])
+                                  for kind, *arguments in self.random_operations() if kind != "range"]
+                    self.peer.commit(operations, command="commit" if turn != 3 or any(
+                        operation[0] == "del" for operation in operations) else "bulk")
+                    apply_to_model(model, operations)
+                self.peer.ask("check")
+
+    def test_a_differing_configuration_has_the_same_error(self):
+        base = self.url("config")
+        self.peer.ask("create", base, "100", "700", "3", "zstd", "single")
+        names = ["max_inline_value_bytes", "max_decoded_node_bytes", "version_tree_arity_log2", "compression", "uuid",
+                 "manifest_kind"]
+        values = [101, 0, 4, None, "0" * 32, "numbered"]
+        for name, value in zip(names, values):
+            with self.subTest(name=name):
+                with self.assertRaises(ValueError) as theirs:
+                    open_tensorstore(base, config={name: value}).list().result()
+                with self.assertRaises(RuntimeError) as ours:
+                    self.peer.ask("open_with", base, name, json.dumps(value, separators=(",", ":")))
+                text = re.search(f"Configuration mismatch on {name}: expected .* but received [^\\[]*[^\\[ ]",
+                                 str(theirs.exception)).group()
+                self.assertIn(text, str(ours.exception))
+                self.assertIn("FAILED_PRECONDITION", str(ours.exception))
+        self.assertEqual(contents(open_tensorstore(base)), {})
 
     def test_bulk_fill(self):
         for number, config in enumerate(CONFIGS):
