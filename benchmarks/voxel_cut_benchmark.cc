@@ -1,11 +1,12 @@
 // Measures the voxel cut on seeded split problems: quality (the share of voxels on the wrong side) and time.
 //
-//   voxel_cut_benchmark [--data DIR] [--only TEXT] [--rounds N] [--json]
+//   voxel_cut_benchmark [--data DIR] [--set listed|tune|held] [--only TEXT] [--rounds N] [--json]
 //
-// Prints one line a case, then one a group of cases with median, 90th percentile and worst. Times are the best of N
-// rounds (default 1) of CutVoxels alone, processor time of its one thread. Without --data the data set is looked for in
-// $CLEAVE_DATA and then in
-// ../shared/data beside the working folder's source tree.
+// The problems are the data set's own list (default), or those that are made by rule from its volumes: 280 fused pairs
+// and as many genuine mergers as there are (cut/fused_pairs_testing.h), one half for tuning, the other held out.
+// Prints one line a case, then one a group of cases, and one a group and number of seeds a side, with percentiles.
+// Times are the best of N rounds (default 1) of CutVoxels alone, processor time of all its threads. Without --data the
+// data set is looked for in $CLEAVE_DATA and then in ../shared/data beside the working folder's source tree.
 #include <time.h>
 
 #include <algorithm>
@@ -18,6 +19,7 @@
 
 #include "nlohmann/json.hpp"
 
+#include "cut/fused_pairs_testing.h"
 #include "cut/split_cases_testing.h"
 #include "cut/voxel_cut.h"
 
@@ -26,6 +28,7 @@ namespace {
 
 struct Options {
   std::string data = DataFolder(".");
+  std::string set = "listed";
   std::string only;
   int rounds = 1;
   bool json = false;
@@ -34,6 +37,7 @@ struct Options {
 struct Outcome {
   std::string id;
   std::string group;
+  size_t seeds = 0;  // a side
   int64_t mask_voxels = 0;
   int64_t region_voxels = 0;
   double wrong_share = 0;
@@ -41,24 +45,25 @@ struct Outcome {
   std::string failure;
 };
 
-// Processor time of this thread: the cut runs on one thread, and other programs' load does not count.
-double ThreadMilliseconds() {
+// Processor time of this program: other programs' load does not count.
+double ProcessorMilliseconds() {
   timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
 }
 
 Outcome Run(const SplitCase& split_case, int rounds) {
   Outcome outcome{.id = split_case.id,
                   .group = split_case.group,
+                  .seeds = split_case.groups[0].size(),
                   .mask_voxels = split_case.mask_voxels,
                   .region_voxels = split_case.mask.size(),
                   .failure = {}};
   for (int round = 0; round < rounds; ++round) {
-    const double start = ThreadMilliseconds();
+    const double start = ProcessorMilliseconds();
     const auto cut = CutVoxels(
         {.mask = split_case.mask.view(), .voxel_size_nm = split_case.voxel_size_nm, .groups = split_case.groups});
-    const double spent = ThreadMilliseconds() - start;
+    const double spent = ProcessorMilliseconds() - start;
     outcome.milliseconds = round == 0 ? spent : std::min(outcome.milliseconds, spent);
     if (!cut.ok()) {
       outcome.failure = cut.status().ToString();
@@ -97,11 +102,13 @@ nlohmann::json Summary(const std::vector<Outcome>& outcomes) {
   }
   return {{"cases", outcomes.size()},
           {"failures", failures},
+          {"wrong_share_p10", Quantile(wrong, 0.1)},
           {"wrong_share_median", Quantile(wrong, 0.5)},
           {"wrong_share_p90", Quantile(wrong, 0.9)},
           {"wrong_share_worst", Quantile(wrong, 1)},
           {"milliseconds_median", Quantile(milliseconds, 0.5)},
           {"milliseconds_worst", Quantile(milliseconds, 1)},
+          {"milliseconds_per_million_mask_voxels", total / static_cast<double>(mask_voxels) * 1e6},
           {"mask_voxels_per_microsecond", static_cast<double>(mask_voxels) / total / 1000},
           {"region_voxels_per_microsecond", static_cast<double>(region_voxels) / total / 1000}};
 }
@@ -112,13 +119,13 @@ void PrintTable(const std::vector<Outcome>& all, const std::map<std::string, nlo
                 outcome.group.c_str(), outcome.mask_voxels, outcome.region_voxels, 100 * outcome.wrong_share,
                 outcome.milliseconds, outcome.failure.c_str());
   }
-  std::printf("\n%-13s cases fail   wrong %%: median    p90  worst   ms: median  worst   Mvoxel/s: mask region\n", "");
+  std::printf("\n%-15s cases fail   wrong %%: p10 median    p90  worst   ms: median  worst  a Mvoxel\n", "");
   for (const auto& [name, s] : groups) {
-    std::printf("%-13s %5d %4d %17.2f %6.2f %6.2f %12.1f %6.1f %16.1f %6.0f\n", name.c_str(), s["cases"].get<int>(),
-                s["failures"].get<int>(), 100 * s["wrong_share_median"].get<double>(),
-                100 * s["wrong_share_p90"].get<double>(), 100 * s["wrong_share_worst"].get<double>(),
-                s["milliseconds_median"].get<double>(), s["milliseconds_worst"].get<double>(),
-                s["mask_voxels_per_microsecond"].get<double>(), s["region_voxels_per_microsecond"].get<double>());
+    std::printf("%-15s %5d %4d %14.2f %6.2f %6.2f %6.2f %12.1f %6.1f %9.1f\n", name.c_str(), s["cases"].get<int>(),
+                s["failures"].get<int>(), 100 * s["wrong_share_p10"].get<double>(),
+                100 * s["wrong_share_median"].get<double>(), 100 * s["wrong_share_p90"].get<double>(),
+                100 * s["wrong_share_worst"].get<double>(), s["milliseconds_median"].get<double>(),
+                s["milliseconds_worst"].get<double>(), s["milliseconds_per_million_mask_voxels"].get<double>());
   }
 }
 
@@ -127,6 +134,7 @@ void PrintJson(const std::vector<Outcome>& all, const std::map<std::string, nloh
   for (const Outcome& outcome : all) {
     cases.push_back({{"id", outcome.id},
                      {"group", outcome.group},
+                     {"seeds", outcome.seeds},
                      {"mask_voxels", outcome.mask_voxels},
                      {"region_voxels", outcome.region_voxels},
                      {"wrong_share", outcome.wrong_share},
@@ -144,6 +152,8 @@ bool ParseOptions(int argc, char** argv, Options& options) {
       options.json = true;
     } else if (name == "--data" && has_value) {
       options.data = argv[++i];
+    } else if (name == "--set" && has_value) {
+      options.set = argv[++i];
     } else if (name == "--only" && has_value) {
       options.only = argv[++i];
     } else if (name == "--rounds" && has_value) {
@@ -152,28 +162,46 @@ bool ParseOptions(int argc, char** argv, Options& options) {
       return false;
     }
   }
-  return true;
+  return options.set == "listed" || options.set == "tune" || options.set == "held";
+}
+
+template <typename Function>
+void ForEachCase(const Options& options, Function function) {
+  SplitCaseReader reader(options.data);
+  if (options.set == "listed") {
+    for (const nlohmann::json& description : reader.List()) {
+      function(reader.Build(description));
+    }
+    return;
+  }
+  constexpr uint64_t kSeed = 20240611;
+  FusedPairs(reader, kSeed).ForEach([&](const SplitCase& split_case, bool is_held_out) {
+    if (is_held_out == (options.set == "held")) {
+      function(split_case);
+    }
+  });
 }
 
 int Main(int argc, char** argv) {
   Options options;
   if (!ParseOptions(argc, argv, options)) {
-    std::fprintf(stderr, "usage: %s [--data DIR] [--only TEXT] [--rounds N] [--json]\n", argv[0]);
+    std::fprintf(stderr, "usage: %s [--data DIR] [--set listed|tune|held] [--only TEXT] [--rounds N] [--json]\n",
+                 argv[0]);
     return 2;
   }
   if (!HasData(options.data)) {
     std::fprintf(stderr, "no split_cases.json in %s; say where the data is with --data DIR\n", options.data.c_str());
     return 1;
   }
-  SplitCaseReader reader(options.data);
   std::vector<Outcome> all;
   std::map<std::string, std::vector<Outcome>> by_group;
-  for (const nlohmann::json& description : reader.List()) {
-    if (description["id"].get<std::string>().find(options.only) != std::string::npos) {
-      all.push_back(Run(reader.Build(description), options.rounds));
+  ForEachCase(options, [&](const SplitCase& split_case) {
+    if (split_case.id.find(options.only) != std::string::npos) {
+      all.push_back(Run(split_case, options.rounds));
       by_group[all.back().group].push_back(all.back());
+      by_group[all.back().group + " " + std::to_string(all.back().seeds)].push_back(all.back());
     }
-  }
+  });
   std::map<std::string, nlohmann::json> groups;
   for (const auto& [name, outcomes] : by_group) {
     groups[name] = Summary(outcomes);

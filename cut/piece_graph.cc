@@ -126,9 +126,13 @@ void PieceGraph::MeasurePieces(const MaskGrid& grid, const std::vector<VoxelPoin
   }
   const VoxelSizeNm nm = grid.voxel_size_nm();
   centre_nm_.reserve(sums.size());
+  centre_.reserve(sums.size());
   for (const Sum& sum : sums) {
-    centre_nm_.push_back({static_cast<float>(sum.x / sum.count * nm.x), static_cast<float>(sum.y / sum.count * nm.y),
-                          static_cast<float>(sum.z / sum.count * nm.z)});
+    const double x = sum.x / sum.count;
+    const double y = sum.y / sum.count;
+    const double z = sum.z / sum.count;
+    centre_nm_.push_back({static_cast<float>(x * nm.x), static_cast<float>(y * nm.y), static_cast<float>(z * nm.z)});
+    centre_.push_back(grid.box().lo + Extent3{std::llround(x), std::llround(y), std::llround(z)});
   }
 }
 
@@ -186,12 +190,12 @@ void PieceGraph::BuildArcs(const std::vector<Contact>& contacts) {
 void PieceGraph::AppendArcs(uint32_t piece, std::span<Arc> contacts) {
   std::sort(contacts.begin(), contacts.end(), [](const Arc& a, const Arc& b) { return a.to < b.to; });
   const size_t first = arcs_.size();
-  const Centre& a = centre_nm_[piece];
+  const CentreNm& a = centre_nm_[piece];
   for (const Arc& contact : contacts) {
     if (arcs_.size() > first && arcs_.back().to == contact.to) {
       arcs_.back().area += contact.area;
     } else {
-      const Centre& b = centre_nm_[contact.to];
+      const CentreNm& b = centre_nm_[contact.to];
       const float x = a.x - b.x;
       const float y = a.y - b.y;
       const float z = a.z - b.z;

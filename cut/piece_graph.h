@@ -40,6 +40,8 @@ class PieceGraph {
   [[nodiscard]] std::span<const Segment> segments() const { return segments_; }
   // REQUIRES: the voxel is in the object.
   [[nodiscard]] uint32_t PieceOf(uint32_t voxel) const;
+  // The voxel at its centre of gravity, which need not belong to it; in indices of the mask.
+  [[nodiscard]] VoxelPoint Centre(uint32_t piece) const { return centre_[piece]; }
   [[nodiscard]] uint32_t FirstVoxel(uint32_t piece) const { return first_voxel_[piece]; }
 
  private:
@@ -49,7 +51,7 @@ class PieceGraph {
     float area;
   };
 
-  struct Centre {
+  struct CentreNm {
     float x;
     float y;
     float z;
@@ -68,7 +70,8 @@ class PieceGraph {
   std::vector<uint32_t> first_voxel_;
   std::vector<uint32_t> first_arc_;
   std::vector<Arc> arcs_;
-  std::vector<Centre> centre_nm_;
+  std::vector<CentreNm> centre_nm_;  // from the low corner of the grid's box
+  std::vector<VoxelPoint> centre_;
 };
 
 }  // namespace cleave::cut

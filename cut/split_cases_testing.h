@@ -69,7 +69,7 @@ class SplitCaseReader {
     return result;
   }
 
- private:
+  // A whole volume, read once.
   ArrayView3<const uint32_t> Volume(const std::string& name) {
     std::vector<uint32_t>& elements = volumes_[name];
     const int64_t edge = name.find("250x250x250") != std::string::npos ? 250 : 512;
@@ -87,37 +87,6 @@ class SplitCaseReader {
           function(VoxelPoint{x, y, z});
         }
       }
-    }
-  }
-
-  static void BuildGenuine(const nlohmann::json& description, ArrayView3<const uint32_t> voxels,
-                           ArrayView3<const uint32_t> bodies, SplitCase& result) {
-    result.group = "genuine";
-    const uint32_t label = description["label"];
-    const uint32_t a = description["gt"][0];
-    const uint32_t b = description["gt"][1];
-    ForEachVoxel(voxels.extent(), [&](VoxelPoint p) {
-      if (voxels[p] == label) {
-        result.mask[p] = 1;
-        result.truth[p] = bodies[p] == a ? 1 : bodies[p] == b ? 2 : 0;
-      }
-    });
-  }
-
-  static void BuildMerge(const nlohmann::json& description, ArrayView3<const uint32_t> voxels, const Box& box,
-                         SplitCase& result) {
-    const uint32_t a = description["merge"][0];
-    const uint32_t b = description["merge"][1];
-    ForEachVoxel(voxels.extent(), [&](VoxelPoint p) { result.truth[p] = voxels[p] == a ? 1 : voxels[p] == b ? 2 : 0; });
-    result.group = "whole_contact";
-    std::copy(result.truth.data(), result.truth.data() + result.truth.size(), result.mask.data());
-    if (!description["bridge"].is_null()) {
-      result.group = "bridge";
-      RemoveContact(description["bridge"], box, result);
-    }
-    for (int64_t i = 0; i < result.mask.size(); ++i) {
-      result.mask.data()[i] = result.mask.data()[i] != 0;
-      result.truth.data()[i] = result.mask.data()[i] != 0 ? result.truth.data()[i] : 0;
     }
   }
 
@@ -154,6 +123,38 @@ class SplitCaseReader {
       if (components.data()[i] != seeded) {
         result.truth.data()[i] = 0;
       }
+    }
+  }
+
+ private:
+  static void BuildGenuine(const nlohmann::json& description, ArrayView3<const uint32_t> voxels,
+                           ArrayView3<const uint32_t> bodies, SplitCase& result) {
+    result.group = "genuine";
+    const uint32_t label = description["label"];
+    const uint32_t a = description["gt"][0];
+    const uint32_t b = description["gt"][1];
+    ForEachVoxel(voxels.extent(), [&](VoxelPoint p) {
+      if (voxels[p] == label) {
+        result.mask[p] = 1;
+        result.truth[p] = bodies[p] == a ? 1 : bodies[p] == b ? 2 : 0;
+      }
+    });
+  }
+
+  static void BuildMerge(const nlohmann::json& description, ArrayView3<const uint32_t> voxels, const Box& box,
+                         SplitCase& result) {
+    const uint32_t a = description["merge"][0];
+    const uint32_t b = description["merge"][1];
+    ForEachVoxel(voxels.extent(), [&](VoxelPoint p) { result.truth[p] = voxels[p] == a ? 1 : voxels[p] == b ? 2 : 0; });
+    result.group = "whole_contact";
+    std::copy(result.truth.data(), result.truth.data() + result.truth.size(), result.mask.data());
+    if (!description["bridge"].is_null()) {
+      result.group = "bridge";
+      RemoveContact(description["bridge"], box, result);
+    }
+    for (int64_t i = 0; i < result.mask.size(); ++i) {
+      result.mask.data()[i] = result.mask.data()[i] != 0;
+      result.truth.data()[i] = result.mask.data()[i] != 0 ? result.truth.data()[i] : 0;
     }
   }
 

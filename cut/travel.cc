@@ -2,9 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-
-#include "cut/radix_heap.h"
 
 namespace cleave::cut {
 
@@ -14,6 +11,29 @@ TravelCost CostFromDepth(const PieceGraph& pieces, float unit_nm, float exponent
     cost[piece] = std::pow(unit_nm / pieces.depth_nm(piece), exponent);
   }
   return cost;
+}
+
+void Grow(const PieceGraph& pieces, const TravelCost& cost, std::span<const uint32_t> owned, PieceSides& sides) {
+  std::vector<float> time(pieces.size(), std::numeric_limits<float>::infinity());
+  RadixHeap open;
+  for (const uint32_t piece : owned) {
+    time[piece] = 0;
+    open.Push(0, piece);
+  }
+  while (!open.empty()) {
+    const auto [now, piece] = open.Pop();
+    if (now > time[piece]) {
+      continue;
+    }
+    for (const PieceGraph::Arc& arc : pieces.arcs(piece)) {
+      const float then = now + arc.length_nm * (cost[piece] + cost[arc.to]) / 2;
+      if (then < time[arc.to]) {
+        time[arc.to] = then;
+        sides[arc.to] = sides[piece];
+        open.Push(then, arc.to);
+      }
+    }
+  }
 }
 
 Ways FindWays(const PieceGraph& pieces, const TravelCost& cost, uint32_t start, std::span<const uint32_t> targets,

@@ -2,13 +2,14 @@
 //
 // 1. The object's tight box becomes the working grid; points off the object move to its nearest voxel.
 // 2. Depth: the distance of every voxel of the object from the background, exact and in nm.
-// 3. The object becomes a graph of some ten thousand pieces (piece_graph.h); of a small object each voxel is one.
+// 3. The object becomes a graph of some thousand pieces (piece_graph.h); of a small object each voxel is one.
 // 4. The points of each group are joined by ways through deep parts of the object, so that a group starts whole.
-// 5. All groups grow at once over one queue. Shallow places are dear, so fronts meet in necks. A piece's owner reached
-//    it through pieces of its own, so each side is whole.
-// 6. Where two fronts came nearly at once, the surface between them moves to the least cross-section: a minimum cut.
-//    That may part a side; the part without points then falls to its neighbours.
-// 7. Pieces at the surfaces are given anew voxel by voxel, and sides made whole once more.
+// 5. All groups grow at once over one queue. Shallow places are dear, so fronts are slow in narrow ones. A piece's
+// owner
+//    reached it through pieces of its own, so each side is whole.
+// 6. Where two sides touch, the border moves to the neck on the way between their points: the cross-section that is
+//    small beside the largest before and behind it, and lies in a furrow of the surface (neck.h).
+// 7. Pieces at the borders are given anew voxel by voxel, and sides made whole once more.
 // 8. Parts of the object that no group can reach go to the nearest side.
 // Steps 4 and on are repeated with smaller pieces when groups bar each other's way.
 #include "cut/voxel_cut.h"
@@ -21,15 +22,15 @@
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
-#include "cut/contest.h"
 #include "cut/depth.h"
 #include "cut/islands.h"
 #include "cut/join_groups.h"
 #include "cut/mask_grid.h"
+#include "cut/neck.h"
 #include "cut/piece_graph.h"
 #include "cut/refine.h"
+#include "cut/rim.h"
 #include "cut/snap.h"
-#include "cut/surface.h"
 #include "cut/travel.h"
 #include "cut/whole_sides.h"
 
@@ -129,18 +130,17 @@ absl::Status CutInPieces(const MaskGrid& grid, const LazyArray<float>& depth_nm,
   PieceSides piece_sides(pieces.size(), 0);
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<uint32_t> owned,
                           JoinGroups(grid, pieces, CostFromDepth(pieces, unit_nm, kJoinExponent), groups, piece_sides));
-  const SurfaceOptions options;
-  Contest contest =
-      RunContest(pieces, CostFromDepth(pieces, unit_nm, kGrowthExponent), owned, piece_sides, options.least_closeness);
-  TightenSurfaces(pieces, owned, options, contest);
-  KeepWhole(pieces, owned, contest.winner);
+  const TravelCost cost = CostFromDepth(pieces, unit_nm, kGrowthExponent);
+  Grow(pieces, cost, owned, piece_sides);
+  MoveToNecks(pieces, Rim(grid, pieces), cost, owned, piece_sides);
+  KeepWhole(pieces, owned, piece_sides);
   if (cell_edge == 1) {
     for (const PieceGraph::Segment& segment : pieces.segments()) {
-      sides[segment.begin] = contest.winner[segment.piece];
+      sides[segment.begin] = piece_sides[segment.piece];
     }
     return absl::OkStatus();
   }
-  RefineToVoxels(grid, depth_nm, pieces, owned, contest.winner, sides);
+  RefineToVoxels(grid, depth_nm, pieces, owned, piece_sides, sides);
   std::vector<uint32_t> owned_voxels;
   for (const uint32_t piece : owned) {
     owned_voxels.push_back(pieces.FirstVoxel(piece));

@@ -29,7 +29,7 @@ struct VoxelCutRequest {
   std::span<const std::vector<VoxelPoint>> groups;
   // An object of more voxels than this is thought of in cells of several voxels, except near the cut: fewer cells are
   // faster, more are finer. REQUIRES: at least 1.
-  int64_t most_cells = 60000;
+  int64_t most_cells = 8000;
 };
 
 struct VoxelCut {
