@@ -29,6 +29,9 @@ struct Committer::Request {
 
 namespace {
 
+// Up to so many bytes go to the disk beside the manifest, while other writers may be kept waiting; more go before.
+constexpr uint64_t kBesideManifestBytes = uint64_t{1} << 20;
+
 // No caller can know this generation: it stands for a long value that has no place in a file yet.
 LeafValue UnplacedValue() { return {true, {}, DataReference::Missing()}; }
 
@@ -199,11 +202,15 @@ absl::StatusOr<CommittedVersion> Committer::TryToCommit(DataFileWriter& writer, 
     }
     CLEAVE_ASSIGN_OR_RETURN(const Version version, NextVersion(current->manifest.newest(), *root));
     CLEAVE_ASSIGN_OR_RETURN(const Manifest next, AppendVersion(current->manifest, version, *reader_, writer));
-    CLEAVE_RETURN_IF_ERROR(writer.Flush());
-    const absl::Status replaced = manifests_.Replace(*current, next);
+    if (writer.open_bytes() > kBesideManifestBytes) {
+      CLEAVE_RETURN_IF_ERROR(writer.Flush());
+    }
+    absl::Status flushed;
+    const absl::Status replaced = manifests_.Replace(*current, next, [&] { return flushed = writer.Flush(); });
     if (replaced.ok()) {
       return CommittedVersion{version, true};
     }
+    CLEAVE_RETURN_IF_ERROR(flushed);  // the manifest was not written
     const absl::StatusOr<bool> took_effect = LookAgain(replaced, version);
     if (!took_effect.ok()) {
       writer.KeepAll();  // a manifest may refer to them

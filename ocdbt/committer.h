@@ -5,8 +5,10 @@
 // 2. The leader reads the newest manifest and stages the batches in order. A batch whose condition does not hold, after
 // the batches before it, is refused as a whole. Values longer than the inline limit are appended to a data file, once.
 // 3. It applies the staged changes to the tree (tree_writer.h). If they change nothing, all is done.
-// 4. It appends the version (version_tree.h) and makes all data files durable.
-// 5. It replaces the manifest on the condition that it is the one of step 2. If another process was faster, it waits a
+// 4. It appends the version (version_tree.h), and begins to replace the manifest on the condition that it is the one of
+// step 2: where the store has locks, that is now known to hold. Data files and the new manifest's bytes are then made
+// durable side by side.
+// 5. Only then the new manifest takes the place of the old one. If another process was faster, it waits a
 // little, longer each time, and does 2 to 5 again; values are not written again, and files in which only lost nodes lie
 // are removed.
 // 6. If the answer of step 5 is a failure, the newest manifest is read again: a root in a file of ours is our version,

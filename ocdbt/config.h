@@ -67,7 +67,8 @@ void EncodeConfig(const Config& config, std::string& out);
 // Reads what EncodeConfig wrote; the reader fails where a member is not valid.
 [[nodiscard]] Config DecodeConfig(ByteReader& reader);
 
-// {"compression":{"id":"zstd","level":0},"max_decoded_node_bytes":131072,...}: the `config` member of a TensorStore spec.
+// {"compression":{"id":"zstd","level":0},"max_decoded_node_bytes":131072,...}: the `config` member of a TensorStore
+// spec.
 [[nodiscard]] std::string ConfigJson(const Config& config);
 
 }  // namespace cleave::ocdbt

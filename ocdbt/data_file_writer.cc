@@ -43,16 +43,31 @@ absl::StatusOr<DataReference> DataFileWriter::Append(DataKind kind, absl::string
   }
   const std::string& prefix = PrefixOf(kind);
   OpenFile& file = open_[prefix];
-  if (file.bytes.empty()) {
-    file = {DataFileId("", NewName(prefix)), "", false};
+  if (file.contents == nullptr) {
+    file = OpenFile();
+    file.id = DataFileId("", NewName(prefix));
+    CLEAVE_ASSIGN_OR_RETURN(file.contents, store_.WriteNew(file.id.path()));
   }
-  const DataReference reference{file.id, file.bytes.size(), bytes.size()};
-  file.bytes.append(bytes.data(), bytes.size());
-  file.has_nodes |= kind != DataKind::kValue;
-  if (file.bytes.size() >= target_file_bytes_) {
+  const DataReference reference{file.id, file.bytes, bytes.size()};
+  CLEAVE_RETURN_IF_ERROR(file.contents->Append(bytes));
+  file.bytes += bytes.size();
+  if (kind == DataKind::kValue) {
+    file.value_bytes = file.bytes;
+  } else {
+    file.has_nodes = true;
+  }
+  if (file.bytes >= target_file_bytes_) {
     CLEAVE_RETURN_IF_ERROR(WriteFile(file));
   }
   return reference;
+}
+
+uint64_t DataFileWriter::open_bytes() const {
+  uint64_t bytes = 0;
+  for (const auto& [prefix, file] : open_) {
+    bytes += file.bytes;
+  }
+  return bytes;
 }
 
 absl::Status DataFileWriter::Flush() {
@@ -63,22 +78,30 @@ absl::Status DataFileWriter::Flush() {
 }
 
 absl::Status DataFileWriter::WriteFile(OpenFile& file) {
-  if (file.bytes.empty()) {
+  if (file.contents == nullptr) {
     return absl::OkStatus();
   }
-  OpenFile taken = std::exchange(file, OpenFile());
-  if (taken.bytes.size() > kPaddedAboveBytes) {
-    taken.bytes.resize((taken.bytes.size() + kPaddingUnitBytes - 1) / kPaddingUnitBytes * kPaddingUnitBytes, '\0');
-  }
+  const OpenFile taken = std::exchange(file, OpenFile());
   written_.push_back({taken.id, taken.has_nodes});  // before it is tried: an error may mean that it was done
   CrashPoint("ocdbt.before_data_file");
-  const absl::Status status = store_.Write(taken.id.path(), taken.bytes).status();
-  return Annotate(status, "writing a data file");
+  if (taken.bytes > kPaddedAboveBytes) {
+    const std::string padding((kPaddingUnitBytes - taken.bytes % kPaddingUnitBytes) % kPaddingUnitBytes, '\0');
+    CLEAVE_RETURN_IF_ERROR(taken.contents->Append(padding));
+  }
+  return Annotate(taken.contents->Finish(), "writing a data file");
 }
 
 void DataFileWriter::ForgetNodes() {
   for (WrittenFile& file : written_) {
     file.has_nodes = false;
+  }
+  for (auto& [prefix, file] : open_) {
+    file.has_nodes = false;
+    if (file.value_bytes == 0) {
+      file = OpenFile();
+    } else if (file.contents->Truncate(file.value_bytes).ok()) {  // otherwise they stay, and nothing refers to them
+      file.bytes = file.value_bytes;
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-// Writes data files: appends values and nodes to buffers, and writes each full buffer as one object.
+// Writes data files: appends values and nodes to open files, and finishes each file that is full.
 //
 // A data file is named PREFIX followed by 32 hex digits of random bytes, and holds values, B+tree nodes and
 // version-tree nodes one after the other, in any mixture. There is no index: only who has a reference finds anything.
@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -33,6 +34,8 @@ class DataFileWriter {
   // Adds bytes to the open file of the kind's prefix; the reference is final at once, the bytes are durable after
   // Flush(). Kinds with equal prefixes share a file. Empty bytes are stored nowhere.
   [[nodiscard]] absl::StatusOr<DataReference> Append(DataKind kind, absl::string_view bytes);
+  // Bytes that Flush() still has to write or to make durable.
+  [[nodiscard]] uint64_t open_bytes() const;
   // Writes every open file. When it returns OK, everything appended is durable.
   [[nodiscard]] absl::Status Flush();
 
@@ -48,7 +51,9 @@ class DataFileWriter {
  private:
   struct OpenFile {
     DataFileId id;
-    std::string bytes;
+    std::unique_ptr<store::NewValue> contents;  // none: no file is open
+    uint64_t bytes = 0;
+    uint64_t value_bytes = 0;  // up to the end of the last value; only nodes lie behind
     bool has_nodes = false;
   };
   struct WrittenFile {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 
 #include "base/crash_point.h"
+#include "base/parallel.h"
 #include "base/status.h"
 
 namespace cleave::ocdbt {
@@ -126,19 +127,32 @@ absl::Status ManifestStore::Create(const Manifest& manifest) {
              : written;
 }
 
-absl::Status ManifestStore::Replace(const StoredManifest& current, const Manifest& next) {
+absl::Status ManifestStore::Replace(const StoredManifest& current, const Manifest& next,
+                                    const MakeDurable& make_durable) {
   CrashPoint("ocdbt.before_manifest");
   const bool numbered = next.config.manifest_kind == ManifestKind::kNumbered;
+  const std::string key = numbered ? NumberedManifestKey(next.newest().generation) : current.key;
   const absl::StatusOr<store::Generation> written =
-      numbered ? WriteNumbered(next) : store_->Write(current.key, EncodeManifest(next), {current.store_generation});
+      numbered ? WriteBeside(key, AsSingle(next), {store::Generation::Absent()}, make_durable)
+               : WriteBeside(key, next, {current.store_generation}, make_durable);
   CLEAVE_RETURN_IF_ERROR(written.status());
   CrashPoint("ocdbt.after_manifest");
-  const std::string key = numbered ? NumberedManifestKey(next.newest().generation) : current.key;
   if (numbered) {
     CLEAVE_RETURN_IF_ERROR(SettleNumbered(next.newest().generation));
   }
   Remember(std::make_shared<const StoredManifest>(StoredManifest{next, key, *written}));
   return absl::OkStatus();
+}
+
+absl::StatusOr<store::Generation> ManifestStore::WriteBeside(const std::string& key, const Manifest& manifest,
+                                                             const store::WriteOptions& options,
+                                                             const MakeDurable& make_durable) {
+  const std::string object = EncodeManifest(manifest);
+  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<store::BegunWrite> begun, store_->BeginWrite(key, object, options));
+  if (make_durable != nullptr) {
+    CLEAVE_RETURN_IF_ERROR(ParallelFor(2, 2, [&](int64_t i) { return i == 0 ? make_durable() : begun->Prepare(); }));
+  }
+  return begun->Finish();
 }
 
 absl::StatusOr<store::Generation> ManifestStore::WriteNumbered(const Manifest& manifest) {

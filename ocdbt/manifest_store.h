@@ -7,6 +7,7 @@
 // removed.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -46,7 +47,13 @@ class ManifestStore {
   // Puts `next`, whose newest generation is one more, in the place of `current`. ABORTED when another writer was
   // faster; after ABORTED, too, the version may have been committed (a transport may send a request twice, and others
   // may have built on it already), so look whether the newest manifest has it. Any other error leaves it open.
-  [[nodiscard]] absl::Status Replace(const StoredManifest& current, const Manifest& next);
+  //
+  // `make_durable` is called beside the preparation of the write, before anybody can see `next`: it brings to the disk
+  // what `next` refers to. Its error is returned, and `next` is not written. It is not called when another writer was
+  // seen to be faster.
+  using MakeDurable = std::function<absl::Status()>;
+  [[nodiscard]] absl::Status Replace(const StoredManifest& current, const Manifest& next,
+                                     const MakeDurable& make_durable = nullptr);
 
  private:
   [[nodiscard]] absl::StatusOr<std::shared_ptr<const StoredManifest>> ReadNumbered(const Config& config);
@@ -57,6 +64,9 @@ class ManifestStore {
                                                              const store::Generation& generation);
   void Remember(std::shared_ptr<const StoredManifest> manifest);
   [[nodiscard]] absl::StatusOr<store::Generation> WriteNumbered(const Manifest& manifest);
+  [[nodiscard]] absl::StatusOr<store::Generation> WriteBeside(const std::string& key, const Manifest& manifest,
+                                                              const store::WriteOptions& options,
+                                                              const MakeDurable& make_durable);
   // Removes numbered manifests that are older than any reader can need. ABORTED when there is one newer than `written`:
   // a slow writer may have created an object that others had created, and removed as old, long before.
   [[nodiscard]] absl::Status SettleNumbered(GenerationNumber written);

@@ -186,7 +186,7 @@ class PowerCut : public testing::TestWithParam<ManifestKind> {
     const auto rival = Database::Open(std::make_shared<store::FileStore>(live_.path())).value();
     bool overtaken = false;
     SetCrashPointObserver([&](absl::string_view name) {
-      if (checking_ || name != "ocdbt.before_manifest" || std::exchange(overtaken, true)) {
+      if (name != "ocdbt.before_manifest" || checking_ || std::exchange(overtaken, true)) {
         return;
       }
       model_.versions.erase(model_.acknowledged + 1);

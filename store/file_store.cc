@@ -12,6 +12,7 @@
 #include "store/file_listing.h"
 #include "store/key_lock.h"
 #include "store/key_text.h"
+#include "store/new_file.h"
 #include "store/part_runs.h"
 
 namespace cleave::store {
@@ -32,6 +33,30 @@ Generation GenerationOf(const std::optional<FileIdentity>& identity) {
 }
 
 std::string FolderOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+// The value is in the lock file, which takes the place of the file in the end.
+class BegunFile final : public BegunWrite {
+ public:
+  BegunFile(std::string path, KeyLock lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+  absl::Status Prepare() override {
+    CLEAVE_RETURN_IF_ERROR(lock_.Sync());
+    synced_ = true;
+    return absl::OkStatus();
+  }
+  absl::StatusOr<Generation> Finish() override {
+    if (!synced_) {
+      CLEAVE_RETURN_IF_ERROR(Prepare());
+    }
+    CLEAVE_ASSIGN_OR_RETURN(const FileIdentity written, lock_.Commit());
+    CLEAVE_RETURN_IF_ERROR(SyncFolder(FolderOf(path_)));
+    return GenerationOf(written);
+  }
+
+ private:
+  const std::string path_;
+  KeyLock lock_;
+  bool synced_ = false;
+};
 
 }  // namespace
 
@@ -82,25 +107,35 @@ absl::StatusOr<std::optional<std::vector<std::string>>> FileStore::ReadParts(abs
 
 absl::StatusOr<Generation> FileStore::Write(absl::string_view key, absl::string_view value,
                                             const WriteOptions& options) {
-  CLEAVE_ASSIGN_OR_RETURN(const std::string path, PathOf(key));
-  absl::StatusOr<Generation> result = WriteOnce(path, value, options);
-  if (absl::IsNotFound(result.status())) {
-    // The folder was removed behind our back; make it once more.
-    folders_.Forget();
-    result = WriteOnce(path, value, options);
-  }
-  return result;
+  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<BegunWrite> begun, BeginWrite(key, value, options));
+  return begun->Finish();
 }
 
-absl::StatusOr<Generation> FileStore::WriteOnce(const std::string& path, absl::string_view value,
-                                                const WriteOptions& options) {
+absl::StatusOr<std::unique_ptr<NewValue>> FileStore::WriteNew(absl::string_view key) {
+  CLEAVE_ASSIGN_OR_RETURN(std::string path, PathOf(key));
+  return std::make_unique<NewFile>(std::move(path), folders_);
+}
+
+absl::StatusOr<std::unique_ptr<BegunWrite>> FileStore::BeginWrite(absl::string_view key, absl::string_view value,
+                                                                  const WriteOptions& options) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::string path, PathOf(key));
+  absl::StatusOr<std::unique_ptr<BegunWrite>> begun = BeginOnce(path, value, options);
+  if (absl::IsNotFound(begun.status())) {
+    // The folder was removed behind our back; make it once more.
+    folders_.Forget();
+    begun = BeginOnce(path, value, options);
+  }
+  return begun;
+}
+
+absl::StatusOr<std::unique_ptr<BegunWrite>> FileStore::BeginOnce(const std::string& path, absl::string_view value,
+                                                                 const WriteOptions& options) {
   CLEAVE_RETURN_IF_ERROR(folders_.Make(FolderOf(path)));
   CLEAVE_ASSIGN_OR_RETURN(KeyLock lock, KeyLock::Acquire(path));
   CLEAVE_ASSIGN_OR_RETURN(const std::optional<FileIdentity> present, Present(path));
   CLEAVE_RETURN_IF_ERROR(CheckCondition(options, GenerationOf(present), absl::StrCat("file://", path)));
-  CLEAVE_ASSIGN_OR_RETURN(const FileIdentity written, lock.Commit(value, present ? present->mtime_ns : 0));
-  CLEAVE_RETURN_IF_ERROR(SyncFolder(FolderOf(path)));
-  return GenerationOf(written);
+  CLEAVE_RETURN_IF_ERROR(lock.SetContents(value, present ? present->mtime_ns : 0));
+  return std::make_unique<BegunFile>(path, std::move(lock));
 }
 
 absl::Status FileStore::Delete(absl::string_view key, const WriteOptions& options) {

@@ -30,6 +30,10 @@ class FileStore final : public Store {
       absl::string_view key, std::span<const Extent> parts) const override;
   [[nodiscard]] absl::StatusOr<Generation> Write(absl::string_view key, absl::string_view value,
                                                  const WriteOptions& options) override;
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<NewValue>> WriteNew(absl::string_view key) override;
+  // Holds the key's lock until the write is finished or given up.
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<BegunWrite>> BeginWrite(absl::string_view key, absl::string_view value,
+                                                                       const WriteOptions& options) override;
   [[nodiscard]] absl::Status Delete(absl::string_view key, const WriteOptions& options) override;
   // Follows symbolic links, except back into a folder above.
   [[nodiscard]] absl::StatusOr<std::vector<std::string>> List(const KeyRange& range) const override;
@@ -39,8 +43,8 @@ class FileStore final : public Store {
 
  private:
   [[nodiscard]] absl::StatusOr<std::string> PathOf(absl::string_view key) const;
-  [[nodiscard]] absl::StatusOr<Generation> WriteOnce(const std::string& path, absl::string_view value,
-                                                     const WriteOptions& options);
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<BegunWrite>> BeginOnce(const std::string& path, absl::string_view value,
+                                                                      const WriteOptions& options);
 
   std::string folder_;  // ends in '/'
   DurableFolders folders_;

@@ -61,14 +61,20 @@ KeyLock::~KeyLock() {
   }
 }
 
-absl::StatusOr<FileIdentity> KeyLock::Commit(absl::string_view value, int64_t previous_mtime_ns) {
+absl::Status KeyLock::SetContents(absl::string_view value, int64_t previous_mtime_ns) {
   CLEAVE_RETURN_IF_ERROR(ReplaceContents(file_, value, lock_path()));
   // The kernel's own file times are coarse and inode numbers are reused at once, so the two alone could name two
   // values alike. A time of our own, later than the replaced file's, cannot.
   const int64_t mtime_ns = std::max(absl::GetCurrentTimeNanos(), previous_mtime_ns + 1);
-  CLEAVE_RETURN_IF_ERROR(SetModificationTime(file_, mtime_ns, lock_path()));
+  return SetModificationTime(file_, mtime_ns, lock_path());
+}
+
+absl::Status KeyLock::Sync() {
   CrashPoint("file_store.before_sync");
-  CLEAVE_RETURN_IF_ERROR(SyncFile(file_, lock_path()));
+  return SyncFile(file_, lock_path());
+}
+
+absl::StatusOr<FileIdentity> KeyLock::Commit() {
   CLEAVE_ASSIGN_OR_RETURN(const FileIdentity identity, Identify(file_, lock_path()));
   CrashPoint("file_store.before_rename");
   CLEAVE_RETURN_IF_ERROR(RenameFile(lock_path(), path_));

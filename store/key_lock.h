@@ -29,9 +29,13 @@ class KeyLock {
   // Removes the lock file, if it was not committed, and lets the next one in.
   ~KeyLock();
 
-  // Makes `value` the contents of the file, durable but for the folder entry. Returns the identity of the new file.
-  // `previous_mtime_ns` is the time of the file that is replaced (0: none); the new one is later.
-  [[nodiscard]] absl::StatusOr<FileIdentity> Commit(absl::string_view value, int64_t previous_mtime_ns);
+  // The three steps of a write. First `value` into the lock file; `previous_mtime_ns` is the time of the file that is
+  // replaced (0: none), the new one is later.
+  [[nodiscard]] absl::Status SetContents(absl::string_view value, int64_t previous_mtime_ns);
+  [[nodiscard]] absl::Status Sync();
+  // Then the lock file takes the place of the file: all is durable but for the folder entry. Returns the identity of
+  // the new file, and lets the next one in.
+  [[nodiscard]] absl::StatusOr<FileIdentity> Commit();
 
  private:
   KeyLock(std::string path, FileDescriptor file) : path_(std::move(path)), file_(std::move(file)) {}

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
+#include "base/parallel.h"
 #include "base/status.h"
 
 namespace cleave::store {
@@ -156,8 +157,13 @@ absl::Status ReplaceContents(const FileDescriptor& file, absl::string_view bytes
   if (ftruncate(file.get(), 0) != 0) {
     return ErrnoError("truncate", path);
   }
+  return WriteAt(file, 0, bytes, path);
+}
+
+absl::Status WriteAt(const FileDescriptor& file, uint64_t offset, absl::string_view bytes, const std::string& path) {
   for (size_t done = 0; done < bytes.size();) {
-    const ssize_t count = pwrite(file.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
+    const ssize_t count =
+        pwrite(file.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
     if (count >= 0) {
       done += static_cast<size_t>(count);
     } else if (errno != EINTR) {
@@ -166,6 +172,18 @@ absl::Status ReplaceContents(const FileDescriptor& file, absl::string_view bytes
   }
   Report(FileEffect::Kind::kWrite, path);
   return absl::OkStatus();
+}
+
+absl::Status TruncateFile(const FileDescriptor& file, uint64_t size_bytes, const std::string& path) {
+  if (ftruncate(file.get(), static_cast<off_t>(size_bytes)) != 0) {
+    return ErrnoError("truncate", path);
+  }
+  Report(FileEffect::Kind::kWrite, path);
+  return absl::OkStatus();
+}
+
+void StartWriteback(const FileDescriptor& file, uint64_t offset, uint64_t length) {
+  (void)sync_file_range(file.get(), static_cast<off_t>(offset), static_cast<off_t>(length), SYNC_FILE_RANGE_WRITE);
 }
 
 absl::Status SetModificationTime(const FileDescriptor& file, int64_t mtime_ns, absl::string_view path) {
@@ -190,6 +208,20 @@ absl::Status SyncFolder(const std::string& path) {
     return ErrnoError("sync folder", path);
   }
   Report(FileEffect::Kind::kSyncFolder, path);
+  return absl::OkStatus();
+}
+
+absl::Status SyncFileAndFolder(const FileDescriptor& file, const std::string& path, const std::string& folder_path) {
+  CLEAVE_ASSIGN_OR_RETURN(const FileDescriptor folder, OpenFile(folder_path, O_RDONLY | O_DIRECTORY));
+  if (!folder.is_open()) {
+    return ErrnoError("sync folder", folder_path);
+  }
+  CLEAVE_RETURN_IF_ERROR(ParallelFor(2, 2, [&](int64_t i) {
+    const FileDescriptor& synced = i == 0 ? file : folder;
+    return fsync(synced.get()) == 0 ? absl::OkStatus() : ErrnoError("sync", i == 0 ? path : folder_path);
+  }));
+  Report(FileEffect::Kind::kSyncFile, path);
+  Report(FileEffect::Kind::kSyncFolder, folder_path);
   return absl::OkStatus();
 }
 

@@ -67,9 +67,18 @@ struct PlacedString {
 // Empties the file, then writes `bytes`.
 [[nodiscard]] absl::Status ReplaceContents(const FileDescriptor& file, absl::string_view bytes,
                                            const std::string& path);
+// Writes `bytes` at `offset`.
+[[nodiscard]] absl::Status WriteAt(const FileDescriptor& file, uint64_t offset, absl::string_view bytes,
+                                   const std::string& path);
+[[nodiscard]] absl::Status TruncateFile(const FileDescriptor& file, uint64_t size_bytes, const std::string& path);
+// Asks the operating system to begin writing the bytes to the disk, so that a later sync has less to wait for.
+void StartWriteback(const FileDescriptor& file, uint64_t offset, uint64_t length);
 [[nodiscard]] absl::Status SetModificationTime(const FileDescriptor& file, int64_t mtime_ns, absl::string_view path);
 [[nodiscard]] absl::Status SyncFile(const FileDescriptor& file, const std::string& path);
 [[nodiscard]] absl::Status SyncFolder(const std::string& path);
+// Both at once, which takes a disk little longer than one.
+[[nodiscard]] absl::Status SyncFileAndFolder(const FileDescriptor& file, const std::string& path,
+                                             const std::string& folder);
 [[nodiscard]] absl::Status RenameFile(const std::string& from, const std::string& to);
 // Removing a path that does not exist succeeds.
 [[nodiscard]] absl::Status UnlinkFile(const std::string& path);

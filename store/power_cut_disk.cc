@@ -24,14 +24,13 @@ std::string BytesOf(const std::string& path) {
 PowerCutDisk::PowerCutDisk(std::string folder) : folder_(std::move(folder)) {
   synced_folders_.insert(folder_);
   SetFileEffectObserver([this](const FileEffect& effect) {
-    if (in_hook_) {
+    if (effect.path != folder_ && !absl::StartsWith(effect.path, folder_ + "/")) {
       return;
     }
+    const std::lock_guard lock(mutex_);
     Apply(effect);
     if (hook_) {
-      in_hook_ = true;
       hook_();
-      in_hook_ = false;
     }
   });
 }

@@ -8,12 +8,14 @@
 //
 // What the file system promises (POSIX, and no more): the bytes of a file are there once the file was synced, and a
 // name appears, changes or vanishes for good once its folder was synced. What was not synced may be there or not, names
-// and bytes independent of each other. The folder is empty when the disk is made. Not thread-safe; one at a time.
+// and bytes independent of each other. The folder is empty when the disk is made. Effects of several threads come one after
+// the other. One disk at a time.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <random>
 #include <set>
 #include <string>
@@ -41,7 +43,7 @@ class PowerCutDisk {
   PowerCutDisk& operator=(const PowerCutDisk&) = delete;
   ~PowerCutDisk();
 
-  // Calls `hook` after every effect; its own effects are not seen. nullptr removes it.
+  // Calls `hook` after every effect; it must not touch files below the folder itself. nullptr removes it.
   void SetHook(std::function<void()> hook) { hook_ = std::move(hook); }
 
   // Paths below the folder, and their bytes, if the power failed now. Lock files are among them.
@@ -58,8 +60,8 @@ class PowerCutDisk {
   void Apply(const FileEffect& effect);
 
   const std::string folder_;
+  std::mutex mutex_;  // one effect at a time, with its hook
   std::function<void()> hook_;
-  bool in_hook_ = false;
   Names names_;
   Names synced_names_;
   std::set<std::string> synced_folders_;

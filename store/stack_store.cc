@@ -133,6 +133,25 @@ absl::StatusOr<Generation> StackStore::Write(absl::string_view key, absl::string
   return layer->store->Write(absl::StrCat(layer->path, key.substr(layer->strip_prefix)), value, options);
 }
 
+absl::StatusOr<std::unique_ptr<NewValue>> StackStore::WriteNew(absl::string_view key) {
+  CLEAVE_RETURN_IF_ERROR(ValidateKey(key));
+  const StackLayer* layer = FindLayer(key);
+  if (layer == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat("key ", Quoted(key), " is not in any layer of the stack"));
+  }
+  return layer->store->WriteNew(absl::StrCat(layer->path, key.substr(layer->strip_prefix)));
+}
+
+absl::StatusOr<std::unique_ptr<BegunWrite>> StackStore::BeginWrite(absl::string_view key, absl::string_view value,
+                                                                   const WriteOptions& options) {
+  CLEAVE_RETURN_IF_ERROR(ValidateKey(key));
+  const StackLayer* layer = FindLayer(key);
+  if (layer == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat("key ", Quoted(key), " is not in any layer of the stack"));
+  }
+  return layer->store->BeginWrite(absl::StrCat(layer->path, key.substr(layer->strip_prefix)), value, options);
+}
+
 absl::Status StackStore::Delete(absl::string_view key, const WriteOptions& options) {
   CLEAVE_RETURN_IF_ERROR(ValidateKey(key));
   const StackLayer* layer = FindLayer(key);

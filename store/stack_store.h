@@ -47,6 +47,9 @@ class StackStore final : public Store {
   // INVALID_ARGUMENT for a key that no layer covers.
   [[nodiscard]] absl::StatusOr<Generation> Write(absl::string_view key, absl::string_view value,
                                                  const WriteOptions& options) override;
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<NewValue>> WriteNew(absl::string_view key) override;
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<BegunWrite>> BeginWrite(absl::string_view key, absl::string_view value,
+                                                                       const WriteOptions& options) override;
   [[nodiscard]] absl::Status Delete(absl::string_view key, const WriteOptions& options) override;
   [[nodiscard]] absl::StatusOr<std::vector<std::string>> List(const KeyRange& range) const override;
   // Names the object in the layer that holds it.

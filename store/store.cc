@@ -10,9 +10,56 @@
 
 namespace cleave::store {
 
+namespace {
+
+class BufferedValue final : public NewValue {
+ public:
+  BufferedValue(Store& store, absl::string_view key) : store_(store), key_(key) {}
+  absl::Status Append(absl::string_view bytes) override {
+    bytes_.append(bytes.data(), bytes.size());
+    return absl::OkStatus();
+  }
+  absl::Status Truncate(uint64_t bytes) override {
+    bytes_.resize(bytes);
+    return absl::OkStatus();
+  }
+  absl::Status Finish() override { return store_.Write(key_, bytes_).status(); }
+
+ private:
+  Store& store_;
+  const std::string key_;
+  std::string bytes_;
+};
+
+class PlainWrite final : public BegunWrite {
+ public:
+  PlainWrite(Store& store, absl::string_view key, absl::string_view value, WriteOptions options)
+      : store_(store), key_(key), value_(value), options_(std::move(options)) {}
+  absl::Status Prepare() override { return absl::OkStatus(); }
+  absl::StatusOr<Generation> Finish() override { return store_.Write(key_, value_, options_); }
+
+ private:
+  Store& store_;
+  const std::string key_;
+  const absl::string_view value_;
+  const WriteOptions options_;
+};
+
+}  // namespace
+
 KeyRange KeyRange::Prefix(absl::string_view prefix) { return {std::string(prefix), PrefixEnd(prefix)}; }
 
 bool KeyRange::Contains(absl::string_view key) const { return key >= begin && (end.empty() || key < end); }
+
+absl::StatusOr<std::unique_ptr<NewValue>> Store::WriteNew(absl::string_view key) {
+  CLEAVE_RETURN_IF_ERROR(ValidateKey(key));
+  return std::make_unique<BufferedValue>(*this, key);
+}
+
+absl::StatusOr<std::unique_ptr<BegunWrite>> Store::BeginWrite(absl::string_view key, absl::string_view value,
+                                                              const WriteOptions& options) {
+  return std::make_unique<PlainWrite>(*this, key, value, options);
+}
 
 absl::Status Store::WriteBatch(std::span<const KeyedWrite> writes) {
   for (const KeyedWrite& write : writes) {

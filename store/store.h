@@ -82,6 +82,34 @@ struct KeyedWrite {
   std::optional<Generation> if_generation;
 };
 
+// A value in the making, under a name that nobody looks for before it is finished. Without Finish() it is given up and
+// leaves nothing. Not thread-safe.
+class NewValue {
+ public:
+  NewValue() = default;
+  NewValue(const NewValue&) = delete;
+  NewValue& operator=(const NewValue&) = delete;
+  virtual ~NewValue() = default;
+  [[nodiscard]] virtual absl::Status Append(absl::string_view bytes) = 0;
+  // Forgets all but the first `bytes` bytes. REQUIRES: so many were appended.
+  [[nodiscard]] virtual absl::Status Truncate(uint64_t bytes) = 0;
+  // Once it returns OK, the value is as durable as a written one. An error leaves open whether it is there.
+  [[nodiscard]] virtual absl::Status Finish() = 0;
+};
+
+// A write that was begun. A driver with locks holds the key's: the condition holds until it is finished or given up.
+class BegunWrite {
+ public:
+  BegunWrite() = default;
+  BegunWrite(const BegunWrite&) = delete;
+  BegunWrite& operator=(const BegunWrite&) = delete;
+  virtual ~BegunWrite() = default;
+  // Does ahead what takes long and nobody can see. Other work, by other threads, may go on beside it.
+  [[nodiscard]] virtual absl::Status Prepare() = 0;
+  // The rest of Store::Write, with its answer.
+  [[nodiscard]] virtual absl::StatusOr<Generation> Finish() = 0;
+};
+
 class Store {
  public:
   Store() = default;
@@ -108,6 +136,14 @@ class Store {
   [[nodiscard]] absl::StatusOr<Generation> Write(absl::string_view key, absl::string_view value) {
     return Write(key, value, {});
   }
+
+  // Begins a value of a key that does not exist. A driver may write it piece by piece; the default keeps it in memory.
+  [[nodiscard]] virtual absl::StatusOr<std::unique_ptr<NewValue>> WriteNew(absl::string_view key);
+  // Begins a write; errors as Write, though a driver may find some of them only in Finish(). The store and `value` must
+  // outlive what is returned.
+  [[nodiscard]] virtual absl::StatusOr<std::unique_ptr<BegunWrite>> BeginWrite(absl::string_view key,
+                                                                               absl::string_view value,
+                                                                               const WriteOptions& options);
 
   // Removes a key. Removing a key that does not exist succeeds (unless the condition says otherwise).
   [[nodiscard]] virtual absl::Status Delete(absl::string_view key, const WriteOptions& options) = 0;
