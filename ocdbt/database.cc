@@ -94,6 +94,8 @@ absl::StatusOr<Snapshot> Database::At(const VersionSpec& spec) const {
   return Snapshot(state_->reader, std::move(version));
 }
 
+Snapshot Database::Show(const Version& version) const { return {state_->reader, version}; }
+
 absl::StatusOr<std::vector<Version>> Database::ListVersions(const VersionRange& range) const {
   CLEAVE_ASSIGN_OR_RETURN(const auto current, state_->manifests.Read());
   return FindVersions(current->manifest, *state_->reader, range.first, range.last);

@@ -54,6 +54,8 @@ class Database {
   // NOT_FOUND when there is no such version.
   [[nodiscard]] absl::StatusOr<Snapshot> At(const VersionSpec& spec) const;
   [[nodiscard]] absl::StatusOr<Snapshot> At(GenerationNumber generation) const { return At(VersionSpec(generation)); }
+  // A version that is known from elsewhere: from a tag, or a pin. Whether it is there shows when it is read.
+  [[nodiscard]] Snapshot Show(const Version& version) const;
   // In order of generation. An empty database has one version without keys.
   [[nodiscard]] absl::StatusOr<std::vector<Version>> ListVersions(const VersionRange& range = {}) const;
 
@@ -75,6 +77,7 @@ class Database {
 
  private:
   friend class BulkWriter;
+  friend class Compaction;
   struct State;
   explicit Database(std::unique_ptr<State> state);
 

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "ocdbt/manifest_store.h"
+#include "ocdbt/names.h"
 #include "store/key_text.h"
 #include "store/stack_store.h"
 
@@ -30,6 +31,11 @@ StackLayer SealLayer(const ForkPlace& place) {
   StackLayer layer = StackLayer::Exact(kSealKey, place.folder, kSealKey);
   layer.in_specification = false;
   return layer;
+}
+
+// Nor are its names and pins.
+StackLayer BesideLayer(const ForkPlace& place) {
+  return StackLayer::Prefix(kBesidePrefix, place.folder, kBesidePrefix);
 }
 
 absl::StatusOr<bool> IsNumbered(const store::Store& base) {
@@ -75,10 +81,10 @@ absl::StatusOr<ForkedStore> StackFork(const ForkPlace& place) {
   CLEAVE_RETURN_IF_ERROR(ValidateName(place.name));
   CLEAVE_ASSIGN_OR_RETURN(const bool numbered, IsNumbered(*place.base));
   const std::string data_prefix = DataPrefix(place);
-  CLEAVE_ASSIGN_OR_RETURN(
-      std::unique_ptr<store::StackStore> stack,
-      store::StackStore::Create({StackLayer::Everything(place.base), ManifestLayer(place, numbered),
-                                 StackLayer::Prefix(data_prefix, place.folder, data_prefix), SealLayer(place)}));
+  CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<store::StackStore> stack,
+                          store::StackStore::Create({StackLayer::Everything(place.base), ManifestLayer(place, numbered),
+                                                     StackLayer::Prefix(data_prefix, place.folder, data_prefix),
+                                                     BesideLayer(place), SealLayer(place)}));
   return ForkedStore{std::move(stack), DataPrefixes::All(data_prefix)};
 }
 

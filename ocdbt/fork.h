@@ -4,6 +4,7 @@
 //   BASE/d/...
 //   FORK/manifest.ocdbt      at first a copy of the base's
 //   FORK/NAME_d/...          everything that the fork writes
+//   FORK/cleave/...          its names, with what its branches write (names.h)
 //
 // A fork is read through a stack of both folders: its manifest and its data files from its own, all else from the base.
 // It inherits configuration, generation numbers and the whole history of the base. A fork can be sealed, and then be

@@ -141,7 +141,8 @@ TEST(Fork, SpecificationIsTheOneTensorStoreKnows) {
                                     {"layers",
                                      {{{"base", file("/base/")}},
                                       {{"exact", "manifest.ocdbt"}, {"base", file("/g/manifest.ocdbt")}},
-                                      {{"prefix", "g_d/"}, {"base", file("/g/g_d/")}}}}}},
+                                      {{"prefix", "g_d/"}, {"base", file("/g/g_d/")}},
+                                      {{"prefix", "cleave/"}, {"base", file("/g/cleave/")}}}}}},
                                   {"value_data_prefix", "g_d/"},
                                   {"btree_node_data_prefix", "g_d/"},
                                   {"version_tree_node_data_prefix", "g_d/"}}));

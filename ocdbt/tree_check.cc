@@ -82,11 +82,9 @@ absl::Status CheckVersionTree(const Manifest& manifest, const NodeReader& reader
   // Reading checks each node against its parent.
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<Version> versions,
                           FindVersions(manifest, reader, {1}, kMaxGenerationNumber));
-  for (size_t i = 0; i < versions.size(); ++i) {
-    const bool in_order = i == 0 ? versions[i].generation.value == 1
-                                 : versions[i].generation.value == versions[i - 1].generation.value + 1 &&
-                                       versions[i].commit_time > versions[i - 1].commit_time;
-    if (!in_order) {
+  for (size_t i = 1; i < versions.size(); ++i) {
+    if (versions[i].generation <= versions[i - 1].generation ||
+        versions[i].commit_time <= versions[i - 1].commit_time) {
       return absl::DataLossError(absl::StrCat("version ", versions[i].generation.value, " at place ", i + 1,
                                               " of the version tree is out of order in number or time"));
     }

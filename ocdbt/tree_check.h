@@ -13,8 +13,8 @@ namespace cleave::ocdbt {
 // read. DATA_LOSS, naming the node, otherwise.
 [[nodiscard]] absl::Status CheckTree(const NodeReader& reader, const Version& version);
 
-// Checks a manifest and all version-tree nodes below it: every generation from 1 to the newest is there
-// once, commit times increase, and every node is what its parent says. DATA_LOSS otherwise.
+// Checks a manifest and all version-tree nodes below it: generations and commit times increase, and every node is what
+// its parent says. DATA_LOSS otherwise.
 [[nodiscard]] absl::Status CheckVersionTree(const Manifest& manifest, const NodeReader& reader);
 
 }  // namespace cleave::ocdbt

@@ -11,15 +11,6 @@
 namespace cleave::ocdbt {
 namespace {
 
-absl::StatusOr<std::shared_ptr<const VersionTreeNode>> ReadNode(const VersionNodeReference& reference, int arity_log2,
-                                                                const NodeReader& reader) {
-  CLEAVE_ASSIGN_OR_RETURN(auto node, reader.ReadVersionTreeNode(reference.location));
-  if (absl::Status status = CheckAgainstReference(*node, reference, arity_log2); !status.ok()) {
-    return Annotate(status, reader.Describe(reference.location));
-  }
-  return node;
-}
-
 absl::Status NotPresent(const VersionSpec& spec) {
   if (const auto* generation = std::get_if<GenerationNumber>(&spec)) {
     return absl::NotFoundError(absl::StrCat("Version where generation_number=", generation->value, " not present"));
@@ -70,32 +61,11 @@ absl::Status Collect(const std::vector<VersionNodeReference>& children, int arit
     if (!out.empty() && out.back().generation >= last) {
       break;
     }
-    CLEAVE_ASSIGN_OR_RETURN(const auto node, ReadNode(child, arity_log2, reader));
+    CLEAVE_ASSIGN_OR_RETURN(const auto node, ReadVersionNode(child, arity_log2, reader));
     CLEAVE_RETURN_IF_ERROR(node->height == 0 ? Collect(node->versions, first, last, out)
                                              : Collect(node->children, arity_log2, reader, first, last, out));
   }
   return absl::OkStatus();
-}
-
-// Writes a node and returns the reference to it.
-absl::StatusOr<VersionNodeReference> WriteNode(const VersionTreeNode& node, const Manifest& manifest,
-                                               DataFileWriter& writer) {
-  const std::string object = EncodeVersionTreeNode(node, manifest.config.compression);
-  VersionNodeReference reference;
-  CLEAVE_ASSIGN_OR_RETURN(reference.location, writer.Append(DataKind::kVersionTreeNode, object));
-  reference.height = node.height;
-  if (node.height == 0) {
-    reference.last_generation = node.versions.back().generation;
-    reference.num_generations = node.versions.size();
-    reference.first_commit_time = node.versions.front().commit_time;
-    return reference;
-  }
-  reference.last_generation = node.children.back().last_generation;
-  reference.first_commit_time = node.children.front().first_commit_time;
-  for (const VersionNodeReference& child : node.children) {
-    reference.num_generations += child.num_generations;
-  }
-  return reference;
 }
 
 std::optional<VersionNodeReference> NodeOfHeight(const Manifest& manifest, int height) {
@@ -123,11 +93,11 @@ absl::StatusOr<std::vector<VersionNodeReference>> CarryUpward(const Manifest& ol
     if (rises) {
       VersionTreeNode node{arity_log2, height, {}, {}};
       if (stays) {
-        CLEAVE_ASSIGN_OR_RETURN(const auto present, ReadNode(*same, arity_log2, reader));
+        CLEAVE_ASSIGN_OR_RETURN(const auto present, ReadVersionNode(*same, arity_log2, reader));
         node.children = present->children;
       }
       node.children.push_back(*below);
-      CLEAVE_ASSIGN_OR_RETURN(VersionNodeReference written, WriteNode(node, old, writer));
+      CLEAVE_ASSIGN_OR_RETURN(VersionNodeReference written, WriteVersionNode(node, old.config, writer));
       nodes.push_back(std::move(written));
     } else if (stays) {
       nodes.push_back(*same);
@@ -138,9 +108,8 @@ absl::StatusOr<std::vector<VersionNodeReference>> CarryUpward(const Manifest& ol
   return nodes;
 }
 
-}  // namespace
-
-absl::StatusOr<Version> FindVersion(const Manifest& manifest, const NodeReader& reader, const VersionSpec& spec) {
+// Finds the version without asking whether others, since removed, stood between it and the next.
+absl::StatusOr<Version> FindListed(const Manifest& manifest, const NodeReader& reader, const VersionSpec& spec) {
   if (const Version* version = Search(manifest.versions, spec); version != nullptr) {
     return *version;
   }
@@ -148,7 +117,7 @@ absl::StatusOr<Version> FindVersion(const Manifest& manifest, const NodeReader& 
   std::shared_ptr<const VersionTreeNode> node;
   const VersionNodeReference* child = Search(manifest.version_tree_nodes, spec);
   while (child != nullptr) {
-    CLEAVE_ASSIGN_OR_RETURN(node, ReadNode(*child, manifest.config.version_tree_arity_log2, reader));
+    CLEAVE_ASSIGN_OR_RETURN(node, ReadVersionNode(*child, manifest.config.version_tree_arity_log2, reader));
     if (node->height == 0) {
       const Version* version = Search(node->versions, spec);
       return version != nullptr ? absl::StatusOr<Version>(*version) : NotPresent(spec);
@@ -156,6 +125,23 @@ absl::StatusOr<Version> FindVersion(const Manifest& manifest, const NodeReader& 
     child = Search(node->children, spec);
   }
   return NotPresent(spec);
+}
+
+}  // namespace
+
+absl::StatusOr<Version> FindVersion(const Manifest& manifest, const NodeReader& reader, const VersionSpec& spec) {
+  CLEAVE_ASSIGN_OR_RETURN(Version found, FindListed(manifest, reader, spec));
+  if (std::holds_alternative<CommittedBy>(spec) && found.generation != manifest.newest().generation) {
+    const GenerationNumber next{found.generation.value + 1};
+    const absl::Status listed = FindListed(manifest, reader, next).status();
+    if (absl::IsNotFound(listed)) {
+      return absl::NotFoundError(absl::StrCat("Version where commit_time<=", FormatVersionSpec(spec),
+                                              " not present: generation ", next.value, " and perhaps others between ",
+                                              found.generation.value, " and that time were removed"));
+    }
+    CLEAVE_RETURN_IF_ERROR(listed);
+  }
+  return found;
 }
 
 absl::StatusOr<std::vector<Version>> FindVersions(const Manifest& manifest, const NodeReader& reader,
@@ -176,10 +162,39 @@ absl::StatusOr<Manifest> AppendVersion(const Manifest& manifest, const Version& 
     return next;
   }
   CLEAVE_ASSIGN_OR_RETURN(const VersionNodeReference carried,
-                          WriteNode({arity_log2, 0, manifest.versions, {}}, manifest, writer));
+                          WriteVersionNode({arity_log2, 0, manifest.versions, {}}, manifest.config, writer));
   next.versions = {version};
   CLEAVE_ASSIGN_OR_RETURN(next.version_tree_nodes, CarryUpward(manifest, version.generation, carried, reader, writer));
   return next;
+}
+
+absl::StatusOr<std::shared_ptr<const VersionTreeNode>> ReadVersionNode(const VersionNodeReference& reference,
+                                                                       int arity_log2, const NodeReader& reader) {
+  CLEAVE_ASSIGN_OR_RETURN(auto node, reader.ReadVersionTreeNode(reference.location));
+  if (absl::Status status = CheckAgainstReference(*node, reference, arity_log2); !status.ok()) {
+    return Annotate(status, reader.Describe(reference.location));
+  }
+  return node;
+}
+
+absl::StatusOr<VersionNodeReference> WriteVersionNode(const VersionTreeNode& node, const Config& config,
+                                                      DataFileWriter& writer) {
+  const std::string object = EncodeVersionTreeNode(node, config.compression);
+  VersionNodeReference reference;
+  CLEAVE_ASSIGN_OR_RETURN(reference.location, writer.Append(DataKind::kVersionTreeNode, object));
+  reference.height = node.height;
+  if (node.height == 0) {
+    reference.last_generation = node.versions.back().generation;
+    reference.num_generations = node.versions.size();
+    reference.first_commit_time = node.versions.front().commit_time;
+    return reference;
+  }
+  reference.last_generation = node.children.back().last_generation;
+  reference.first_commit_time = node.children.front().first_commit_time;
+  for (const VersionNodeReference& child : node.children) {
+    reference.num_generations += child.num_generations;
+  }
+  return reference;
 }
 
 }  // namespace cleave::ocdbt

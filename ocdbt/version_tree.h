@@ -21,11 +21,12 @@
 
 namespace cleave::ocdbt {
 
-// NOT_FOUND when there is no such version.
+// NOT_FOUND when there is no such version; for a time also when a version was removed (garbage.h) that may have been
+// the newest one then.
 [[nodiscard]] absl::StatusOr<Version> FindVersion(const Manifest& manifest, const NodeReader& reader,
                                                   const VersionSpec& spec);
 
-// Generations from `first` to `last`, both inclusive, in order.
+// Generations from `first` to `last`, both inclusive, in order; removed ones are left out.
 [[nodiscard]] absl::StatusOr<std::vector<Version>> FindVersions(const Manifest& manifest, const NodeReader& reader,
                                                                 GenerationNumber first, GenerationNumber last);
 
@@ -33,5 +34,12 @@ namespace cleave::ocdbt {
 // `writer`; they must be flushed before the manifest is stored.
 [[nodiscard]] absl::StatusOr<Manifest> AppendVersion(const Manifest& manifest, const Version& version,
                                                      const NodeReader& reader, DataFileWriter& writer);
+
+// Reads a node; DATA_LOSS when it is not what the reference says.
+[[nodiscard]] absl::StatusOr<std::shared_ptr<const VersionTreeNode>> ReadVersionNode(
+    const VersionNodeReference& reference, int arity_log2, const NodeReader& reader);
+// Writes a node and returns the reference to it.
+[[nodiscard]] absl::StatusOr<VersionNodeReference> WriteVersionNode(const VersionTreeNode& node, const Config& config,
+                                                                    DataFileWriter& writer);
 
 }  // namespace cleave::ocdbt
