@@ -1,6 +1,7 @@
 #include "ocdbt/dump.h"
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -102,6 +103,23 @@ absl::StatusOr<Json> DescribeObject(absl::string_view object, absl::string_view 
   return absl::StartsWith(object, version_magic) ? version_node.status() : node.status();
 }
 
+// The length of the sound object of either kind of node at the front of `bytes`; nothing when there is none.
+std::optional<size_t> ObjectLengthAt(absl::string_view bytes) {
+  constexpr size_t kHeaderBytes = 12;
+  if (bytes.size() < kHeaderBytes || !absl::StartsWith(bytes, "\x0c\xdb")) {
+    return std::nullopt;
+  }
+  ByteReader reader(bytes.substr(4));
+  const uint64_t length = reader.U64Le();
+  if (length > bytes.size()) {
+    return std::nullopt;
+  }
+  const absl::string_view object = bytes.substr(0, length);
+  const bool sound =
+      DecodeEnvelope(ObjectKind::kBtreeNode, object).ok() || DecodeEnvelope(ObjectKind::kVersionTreeNode, object).ok();
+  return sound ? std::optional<size_t>(length) : std::nullopt;
+}
+
 // The store is only read from, and lent for the time of the call.
 std::shared_ptr<store::Store> Borrow(const store::Store& store) {
   return {std::shared_ptr<void>(), const_cast<store::Store*>(&store)};
@@ -133,6 +151,39 @@ absl::StatusOr<std::string> DumpNode(const store::Store& store, const DataRefere
   }
   absl::StatusOr<Json> described = DescribeObject(*read->value, location.file.base_path());
   return described.ok() ? absl::StatusOr<std::string>(described->dump(2)) : Annotate(described.status(), object);
+}
+
+absl::StatusOr<std::string> DumpFile(const store::Store& store, absl::string_view path) {
+  const absl::StatusOr<store::ReadResult> read = store.Read(path);
+  CLEAVE_RETURN_IF_ERROR(read.status());
+  if (!read->value) {
+    return absl::NotFoundError(absl::StrCat(store.Describe(path), ": the data file does not exist"));
+  }
+  const absl::string_view bytes = *read->value;
+  Json objects = Json::array();
+  size_t values_begin = 0;
+  const auto add_values = [&](size_t end) {
+    if (end > values_begin) {
+      objects.push_back({{"kind", "values or padding"}, {"offset", values_begin}, {"length", end - values_begin}});
+    }
+  };
+  for (size_t at = 0; at < bytes.size();) {
+    const std::optional<size_t> length = ObjectLengthAt(bytes.substr(at));
+    if (!length) {
+      ++at;
+      continue;
+    }
+    add_values(at);
+    // The base path is that of the reference by which a reader comes here; it is most often none.
+    absl::StatusOr<Json> described = DescribeObject(bytes.substr(at, *length), "");
+    Json object = {{"location", Text(absl::StrCat(path, "[", at, ", +", *length, ")"))}};
+    object.update(described.ok() ? *described : Json{{"damage", Text(described.status().message())}});
+    objects.push_back(std::move(object));
+    at += *length;
+    values_begin = at;
+  }
+  add_values(bytes.size());
+  return Json{{"object", Text(store.Describe(path))}, {"bytes", bytes.size()}, {"objects", std::move(objects)}}.dump(2);
 }
 
 absl::StatusOr<DataReference> ParseDataReference(absl::string_view text) {

@@ -18,6 +18,11 @@ namespace cleave::ocdbt {
 // is DATA_LOSS naming the object.
 [[nodiscard]] absl::StatusOr<std::string> DumpNode(const store::Store& store, const DataReference& location);
 
+// The objects in a whole data file, in the order in which they lie there: each manifest or node whose magic number,
+// length and checksum agree, with what stands in it, and the bytes between them, which are values or padding. Whether
+// anything refers to them is another question. NOT_FOUND when there is no such file.
+[[nodiscard]] absl::StatusOr<std::string> DumpFile(const store::Store& store, absl::string_view path);
+
 // The reverse of Describe(): "PATH[OFFSET, +LENGTH)". INVALID_ARGUMENT for anything else.
 [[nodiscard]] absl::StatusOr<DataReference> ParseDataReference(absl::string_view text);
 
