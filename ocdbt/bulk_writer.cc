@@ -12,6 +12,8 @@
 #include "base/status.h"
 #include "ocdbt/bulk_runs.h"
 #include "ocdbt/database_state.h"
+#include "ocdbt/garbage_list.h"
+#include "ocdbt/lease.h"
 #include "ocdbt/tree_builder.h"
 #include "ocdbt/tree_reader.h"
 #include "store/key_text.h"
@@ -70,14 +72,20 @@ struct BulkWriter::State {
   State(Database& open_database, BulkOptions bulk_options)
       : database(open_database), options(std::move(bulk_options)) {}
 
-  // One per thread that puts values.
-  DataFileWriter& ValueWriter() {
+  // One per thread that puts values. Nothing refers to these files until Finish().
+  absl::StatusOr<DataFileWriter*> ValueWriter() {
     const std::lock_guard lock(mutex);
+    if (lease == nullptr) {
+      LeaseOptions lease_options;
+      lease_options.clock = database.options().clock;
+      lease_options.random = database.options().random;
+      CLEAVE_ASSIGN_OR_RETURN(lease, Lease::ForWriter(database.store(), lease_options));
+    }
     std::unique_ptr<DataFileWriter>& writer = value_writers[std::this_thread::get_id()];
     if (writer == nullptr) {
       writer = NewWriter();
     }
-    return *writer;
+    return writer.get();
   }
 
   std::unique_ptr<DataFileWriter> NewWriter() const {
@@ -104,6 +112,7 @@ struct BulkWriter::State {
   // Step 3 over `newest`.
   absl::StatusOr<std::optional<NewRoot>> BuildTree(const Version& newest, const NodeReader& reader,
                                                    DataFileWriter& nodes) {
+    CLEAVE_RETURN_IF_ERROR(CheckValuesAreThere(reader.store()));
     VersionSource present(reader, newest);
     std::vector<EntrySource> sources = {[&](OwnedEntry& entry) { return present.Next(entry); }};
     for (RunFile& run : runs) {
@@ -116,6 +125,19 @@ struct BulkWriter::State {
     return root;
   }
 
+  // The values cannot be written again, so a fill whose lease has run out may have to be done anew.
+  absl::Status CheckValuesAreThere(const store::Store& store) const {
+    for (const auto& [thread, writer] : value_writers) {
+      CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> lost, LostFiles(store, writer->WrittenFiles()));
+      if (!lost.empty()) {
+        return absl::AbortedError(
+            absl::StrCat(store.Describe(lost.front()),
+                         ": removed as garbage, because the lease of this fill had run out; fill again"));
+      }
+    }
+    return absl::OkStatus();
+  }
+
   Database& database;
   const BulkOptions options;
   std::mutex mutex;
@@ -124,6 +146,7 @@ struct BulkWriter::State {
   std::vector<OwnedEntry> entries;
   size_t entries_bytes = 0;
   std::vector<RunFile> runs;
+  std::unique_ptr<Lease> lease;
 };
 
 BulkWriter::BulkWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -150,7 +173,8 @@ absl::Status BulkWriter::Put(absl::string_view key, absl::string_view value) {
   entry.key = std::string(key);
   entry.indirect = value.size() > state_->database.config().max_inline_value_bytes;
   if (entry.indirect) {
-    CLEAVE_ASSIGN_OR_RETURN(entry.reference, state_->ValueWriter().Append(DataKind::kValue, value));
+    CLEAVE_ASSIGN_OR_RETURN(DataFileWriter* const writer, state_->ValueWriter());
+    CLEAVE_ASSIGN_OR_RETURN(entry.reference, writer->Append(DataKind::kValue, value));
   } else {
     entry.inline_bytes = std::string(value);
   }

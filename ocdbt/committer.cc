@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 
 #include "base/status.h"
+#include "ocdbt/garbage_list.h"
 #include "ocdbt/seal.h"
 #include "ocdbt/snapshot.h"
 #include "ocdbt/tree_reader.h"
@@ -107,8 +108,11 @@ void Committer::Lead(const std::vector<Request*>& group) {
     }
     return used;
   };
-  const absl::StatusOr<CommittedVersion> committed = CommitRoot(
-      writer, [&](const Version& newest) { return Stage(group, newest, writer); }, used_files);
+  const auto stage = [&](const Version& newest) -> absl::StatusOr<std::optional<NewRoot>> {
+    CLEAVE_RETURN_IF_ERROR(ForgetLostValues(group));
+    return Stage(group, newest, writer);
+  };
+  const absl::StatusOr<CommittedVersion> committed = CommitRoot(writer, stage, used_files);
   for (Request* request : group) {
     if (!committed.ok()) {
       request->result = committed.status();
@@ -119,6 +123,23 @@ void Committer::Lead(const std::vector<Request*>& group) {
                                      std::move(request->key_generations)};
     }
   }
+}
+
+absl::Status Committer::ForgetLostValues(const std::vector<Request*>& group) const {
+  std::set<std::string> files;
+  for (const Request* request : group) {
+    for (const auto& [index, reference] : request->values) {
+      files.insert(reference.file.path());
+    }
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> lost,
+                          LostFiles(reader_->store(), {files.begin(), files.end()}));
+  for (Request* request : group) {
+    std::erase_if(request->values, [&](const auto& value) {
+      return std::find(lost.begin(), lost.end(), value.second.file.path()) != lost.end();
+    });
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::optional<NewRoot>> Committer::Stage(const std::vector<Request*>& group, const Version& newest,

@@ -110,6 +110,15 @@ void DataFileWriter::KeepAll() {
   kept_all_ = true;
 }
 
+std::vector<std::string> DataFileWriter::WrittenFiles() const {
+  std::vector<std::string> keys;
+  keys.reserve(written_.size());
+  for (const WrittenFile& file : written_) {
+    keys.push_back(file.id.path());
+  }
+  return keys;
+}
+
 void DataFileWriter::RemoveUnused(const std::set<DataFileId>& used) {
   std::erase_if(written_, [&](const WrittenFile& file) {
     if (file.has_nodes || used.contains(file.id)) {

@@ -44,6 +44,8 @@ class DataFileWriter {
   // From now on all files written so far stay: something unknown may refer to them.
   void KeepAll();
   [[nodiscard]] bool kept_all() const { return kept_all_; }
+  // The keys of the files written so far.
+  [[nodiscard]] std::vector<std::string> WrittenFiles() const;
   // Removes the written files in which there is neither a node that counts nor a value of `used`; nothing refers to
   // them.
   void RemoveUnused(const std::set<DataFileId>& used);

@@ -155,6 +155,14 @@ absl::StatusOr<store::Generation> ManifestStore::WriteBeside(const std::string& 
   return begun->Finish();
 }
 
+absl::StatusOr<bool> ManifestStore::Rewrite(const StoredManifest& current, const Manifest& next) {
+  CLEAVE_ASSIGN_OR_RETURN(store::Generation written,
+                          store_->Write(current.key, EncodeManifest(next), {current.store_generation}));
+  const bool differs = written != current.store_generation;
+  Remember(std::make_shared<const StoredManifest>(StoredManifest{next, current.key, std::move(written)}));
+  return differs;
+}
+
 absl::StatusOr<store::Generation> ManifestStore::WriteNumbered(const Manifest& manifest) {
   return store_->Write(NumberedManifestKey(manifest.newest().generation), EncodeManifest(AsSingle(manifest)),
                        {store::Generation::Absent()});

@@ -55,6 +55,10 @@ class ManifestStore {
   [[nodiscard]] absl::Status Replace(const StoredManifest& current, const Manifest& next,
                                      const MakeDurable& make_durable = nullptr);
 
+  // Puts `next`, with the same newest generation, in the place of `current`. Whether the store can tell the two apart:
+  // equal bytes may have equal generations. ABORTED when another writer was faster. REQUIRES: kind single.
+  [[nodiscard]] absl::StatusOr<bool> Rewrite(const StoredManifest& current, const Manifest& next);
+
  private:
   [[nodiscard]] absl::StatusOr<std::shared_ptr<const StoredManifest>> ReadNumbered(const Config& config);
   [[nodiscard]] absl::StatusOr<std::shared_ptr<const StoredManifest>> Decode(const std::string& key,
