@@ -16,8 +16,8 @@ namespace cleave::cli {
 
 // What `cleave --help` says about a command.
 struct CommandText {
-  std::string name;
-  std::string group;    // the heading under which the command is listed
+  std::string name;     // "split"; "ocdbt ls" is the command `ls` of the group `ocdbt`
+  std::string group;    // the heading under which the command is listed; "" within a group of commands
   std::string summary;  // one line
   std::string example;  // whole command lines, one a line
 };
@@ -48,6 +48,19 @@ class Command {
 [[nodiscard]] std::unique_ptr<Command> MakeLookupCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeMergeCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeMeshCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeOcdbtBranchCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeOcdbtCompactCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeOcdbtCreateCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeOcdbtDiffCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeOcdbtDumpCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeOcdbtGcCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeOcdbtGetCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeOcdbtLsCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeOcdbtPutCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeOcdbtRmCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeOcdbtTagCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeOcdbtVerifyCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeOcdbtVersionsCommand();
 [[nodiscard]] std::unique_ptr<Command> MakePictureCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeRootCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeServeCommand();

@@ -5,9 +5,14 @@ namespace cleave::cli {
 std::vector<std::unique_ptr<Command>> MakeCommands() {
   std::vector<std::unique_ptr<Command>> commands;
   for (const auto make :
-       {MakeInitCommand, MakeInfoCommand, MakeFsckCommand, MakeLookupCommand, MakeRootCommand, MakeLeavesCommand,
-        MakeMergeCommand, MakeSplitCommand, MakeLogCommand, MakeEventsCommand, MakeExportCommand, MakePictureCommand,
-        MakeMeshCommand, MakeServeCommand, MakeGenerateCommand, MakeTouchingCommand, MakeAgreementCommand}) {
+       {MakeInitCommand,        MakeInfoCommand,        MakeFsckCommand,          MakeLookupCommand,
+        MakeRootCommand,        MakeLeavesCommand,      MakeMergeCommand,         MakeSplitCommand,
+        MakeLogCommand,         MakeEventsCommand,      MakeExportCommand,        MakePictureCommand,
+        MakeMeshCommand,        MakeServeCommand,       MakeGenerateCommand,      MakeTouchingCommand,
+        MakeAgreementCommand,   MakeOcdbtCreateCommand, MakeOcdbtLsCommand,       MakeOcdbtGetCommand,
+        MakeOcdbtPutCommand,    MakeOcdbtRmCommand,     MakeOcdbtVersionsCommand, MakeOcdbtTagCommand,
+        MakeOcdbtBranchCommand, MakeOcdbtDiffCommand,   MakeOcdbtDumpCommand,     MakeOcdbtVerifyCommand,
+        MakeOcdbtGcCommand,     MakeOcdbtCompactCommand}) {
     commands.push_back(make());
   }
   return commands;

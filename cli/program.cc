@@ -25,6 +25,11 @@ constexpr char kExitCodes[] =
     "Exit codes: 0 done; 1 internal error; 2 wrong arguments or input; 3 not found; 4 refused by the present state;\n"
     "5 damaged data; 6 in use by another process. 'cleave COMMAND --help' tells more; docs/cli.md tells all.";
 
+// The one group of commands there is.
+constexpr char kOcdbtSummary[] = "Keep a versioned key-value store: an OCDBT database, TensorStore's format";
+constexpr char kOcdbtExamples[] =
+    "cleave ocdbt create store\ncleave ocdbt put store greeting hello\ncleave ocdbt versions store";
+
 std::string Examples(absl::string_view lines) {
   std::string text = "Example:";
   for (const absl::string_view line : absl::StrSplit(lines, '\n')) {
@@ -33,14 +38,44 @@ std::string Examples(absl::string_view lines) {
   return text;
 }
 
+// Where a command belongs, and its name there. "ocdbt ls" belongs to the group `ocdbt`.
+std::pair<CLI::App*, std::string> ParentOf(CLI::App& app, const std::string& name) {
+  const std::vector<std::string> words = absl::StrSplit(name, ' ');
+  if (words.size() == 1) {
+    return {&app, name};
+  }
+  const std::vector<CLI::App*> present =
+      app.get_subcommands([&](const CLI::App* other) { return other->get_name() == words[0]; });
+  if (!present.empty()) {
+    return {present.front(), words[1]};
+  }
+  CLI::App* group = app.add_subcommand(words[0], kOcdbtSummary);
+  group->group("Store");
+  group->require_subcommand(1);
+  group->footer(Examples(kOcdbtExamples));
+  return {group, words[1]};
+}
+
 void AddCommand(CLI::App& app, Command& command, OutputMode& mode) {
   const CommandText text = command.text();
-  CLI::App* added = app.add_subcommand(text.name, text.summary);
-  added->group(text.group);
+  const auto [parent, name] = ParentOf(app, text.name);
+  CLI::App* added = parent->add_subcommand(name, text.summary);
+  added->group(text.group.empty() ? "Commands" : text.group);
   added->footer(Examples(text.example));
   command.Register(*added);
   added->add_flag("--json", mode.json, "Print the result as one JSON object");
   added->add_flag("--quiet", mode.quiet, "No progress and no remarks on standard error");
+}
+
+// The name of the command that was asked for.
+std::string ChosenCommand(const CLI::App& app) {
+  const CLI::App* command = app.get_subcommands().front();
+  std::string name = command->get_name();
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().front();
+    absl::StrAppend(&name, " ", command->get_name());
+  }
+  return name;
 }
 
 // An exception of a library (most likely: no memory) is an error like any other.
@@ -75,7 +110,7 @@ int RunProgram(const std::vector<std::string>& arguments, std::ostream& out, std
     Console(out, err, mode).ShowError(absl::InvalidArgumentError(absl::StrCat(error.what(), "; see --help")));
     return static_cast<int>(ExitCode::kUsage);
   }
-  const std::string chosen = app.get_subcommands().front()->get_name();
+  const std::string chosen = ChosenCommand(app);
   const auto command = std::ranges::find_if(commands, [&](const auto& c) { return c->text().name == chosen; });
   Console console(out, err, mode);
   const absl::Status status = RunGuarded(**command, console);

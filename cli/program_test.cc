@@ -6,6 +6,7 @@
 
 #include <sstream>
 
+#include "absl/strings/str_split.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
@@ -35,12 +36,17 @@ Outcome RunCleave(const std::vector<std::string>& arguments) {
 TEST(Program, HelpOfEveryCommandHasAnExampleThatNamesIt) {
   for (const std::unique_ptr<Command>& command : MakeCommands()) {
     const CommandText text = command->text();
-    const Outcome help = RunCleave({text.name, "--help"});
+    std::vector<std::string> words = absl::StrSplit(text.name, ' ');
+    const std::vector<std::string> group(words.begin(), words.end() - 1);
+    words.emplace_back("--help");
+    const Outcome help = RunCleave(words);
     EXPECT_EQ(help.code, 0);
     EXPECT_THAT(help.out, HasSubstr("cleave " + text.name));
     EXPECT_THAT(help.out, HasSubstr("--json"));
     EXPECT_EQ(help.err, "");
-    EXPECT_THAT(RunCleave({"--help"}).out, HasSubstr(text.summary));
+    std::vector<std::string> list = group;
+    list.emplace_back("--help");
+    EXPECT_THAT(RunCleave(list).out, HasSubstr(text.summary));
   }
 }
 
@@ -51,6 +57,9 @@ TEST(Program, WrongArgumentsAreUsageErrors) {
                                              {"lookup"},
                                              {"lookup", "demo"},
                                              {"info", "demo", "--nonsense"},
+                                             {"ocdbt"},
+                                             {"ocdbt", "fly"},
+                                             {"ocdbt", "get", "demo"},
                                              {"lookup", "demo", "--point"}}) {
     const Outcome wrong = RunCleave(arguments);
     EXPECT_EQ(wrong.code, 2);
