@@ -1,20 +1,25 @@
 // Islands may be large and lie far off, so nothing here walks over background voxel by voxel.
 //
 // 1. The grid is covered with blocks. A block with a voxel of some side belongs to it, at distance 0.
-// 2. Blocks spread over all others, cheapest first, so each block knows its nearest side and how far that is.
-// 3. Each island is flooded; the nearest of the blocks that it lies in decides.
+// 2. Blocks spread over all others, cheapest first, until each block of an island knows its nearest side and how far
+//    that is.
+// 3. Each island is flooded, from piece to piece; the nearest of the blocks that it lies in decides.
 #include "cut/islands.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "cut/radix_heap.h"
 
 namespace cleave::cut {
 namespace {
+
+constexpr size_t kNone = std::numeric_limits<size_t>::max();
 
 class BlockMap {
  public:
@@ -55,30 +60,41 @@ class BlockMap {
     }
   }
 
-  // Step 2.
-  void Spread() {
+  // Step 2, until the blocks at both ends of all these segments are reached.
+  void SpreadTo(const MaskGrid& grid, std::span<const PieceGraph::Segment> segments) {
+    std::vector<bool> is_wanted(side_.size(), false);
+    size_t wanted = 0;
+    for (const PieceGraph::Segment& segment : segments) {
+      for (const uint32_t voxel : {segment.begin, segment.end - 1}) {
+        const size_t block = Block(grid.Point(voxel));
+        wanted += is_wanted[block] ? 0 : 1;
+        is_wanted[block] = true;
+      }
+    }
+
+    const std::array<Step, 26> steps = Steps();
+    const Box all = BoxAt({}, count_);
     RadixHeap open;
     for (size_t block = 0; block < side_.size(); ++block) {
       if (side_[block] != 0) {
         open.Push(0, static_cast<uint32_t>(block));
       }
     }
-    while (!open.empty()) {
+    while (wanted > 0) {
       const auto [distance, block] = open.Pop();
       if (distance > distance_nm_[block]) {
         continue;
       }
+      wanted -= is_wanted[block] ? 1 : 0;
+      is_wanted[block] = false;
       const VoxelPoint at{block % count_.x, block / count_.x % count_.y, block / (count_.x * count_.y)};
-      for (int64_t step = 0; step < 27; ++step) {
-        const VoxelPoint move{step % 3 - 1, step / 3 % 3 - 1, step / 9 - 1};
-        const VoxelPoint to = at + move;
-        if (!Box{{}, VoxelPoint{} + count_}.Contains(to)) {
+      for (const Step& step : steps) {
+        const VoxelPoint to = at + step.move;
+        if (!all.Contains(to)) {
           continue;
         }
         const auto next = static_cast<size_t>(to.x + count_.x * (to.y + count_.y * to.z));
-        const float through = distance + static_cast<float>(std::hypot(static_cast<double>(move.x) * edge_nm_[0],
-                                                                       static_cast<double>(move.y) * edge_nm_[1],
-                                                                       static_cast<double>(move.z) * edge_nm_[2]));
+        const float through = distance + step.length_nm;
         if (through < distance_nm_[next]) {
           distance_nm_[next] = through;
           side_[next] = side_[block];
@@ -89,6 +105,23 @@ class BlockMap {
   }
 
  private:
+  struct Step {
+    VoxelPoint move;
+    float length_nm;
+  };
+
+  [[nodiscard]] std::array<Step, 26> Steps() const {
+    std::array<Step, 26> steps{};
+    for (int64_t i = 0; i < 26; ++i) {
+      const int64_t code = i < 13 ? i : i + 1;
+      const VoxelPoint move{code % 3 - 1, code / 3 % 3 - 1, code / 9 - 1};
+      steps[i] = {move, static_cast<float>(std::hypot(static_cast<double>(move.x) * edge_nm_[0],
+                                                      static_cast<double>(move.y) * edge_nm_[1],
+                                                      static_cast<double>(move.z) * edge_nm_[2]))};
+    }
+    return steps;
+  }
+
   VoxelPoint lo_;
   Extent3 edge_;  // voxels
   std::array<double, 3> edge_nm_{};
@@ -97,44 +130,56 @@ class BlockMap {
   std::vector<float> distance_nm_;
 };
 
-// Step 3. Gives the island of `first` away and returns its size.
-int64_t Settle(const MaskGrid& grid, const LazyArray<float>& depth_nm, const BlockMap& blocks, uint32_t first,
-               Sides& sides) {
-  constexpr uint8_t kSeen = std::numeric_limits<uint8_t>::max();  // never a side: there are at most 200
-  std::vector<uint32_t> island = {first};
-  sides[first] = kSeen;
-  size_t nearest = blocks.Block(grid.Point(first));
-  for (size_t i = 0; i < island.size(); ++i) {
-    const size_t block = blocks.Block(grid.Point(island[i]));
-    if (blocks.distance_nm(block) < blocks.distance_nm(nearest)) {
-      nearest = block;
+// The nearest of the blocks that the ends of a piece's segments lie in, for pieces without a side.
+std::vector<size_t> NearestBlocks(const MaskGrid& grid, const PieceGraph& pieces, const PieceSides& piece_sides,
+                                  const BlockMap& blocks) {
+  std::vector<size_t> nearest(pieces.size(), kNone);
+  for (const PieceGraph::Segment& segment : pieces.segments()) {
+    if (piece_sides[segment.piece] != 0) {
+      continue;
     }
-    for (const MaskGrid::Step& step : grid.steps()) {
-      const uint32_t next = static_cast<uint32_t>(island[i] + step.offset);
-      if (depth_nm[next] != 0 && sides[next] == 0) {
-        sides[next] = kSeen;
-        island.push_back(next);
+    for (const uint32_t voxel : {segment.begin, segment.end - 1}) {
+      const size_t block = blocks.Block(grid.Point(voxel));
+      size_t& best = nearest[segment.piece];
+      best = best == kNone || blocks.distance_nm(block) < blocks.distance_nm(best) ? block : best;
+    }
+  }
+  return nearest;
+}
+
+// Step 3.
+void Settle(const PieceGraph& pieces, const BlockMap& blocks, const std::vector<size_t>& nearest_block,
+            PieceSides& piece_sides) {
+  std::vector<bool> is_seen(pieces.size(), false);
+  for (uint32_t first = 0; first < pieces.size(); ++first) {
+    if (piece_sides[first] != 0) {
+      continue;
+    }
+    std::vector<uint32_t> island = {first};
+    is_seen[first] = true;
+    size_t nearest = nearest_block[first];
+    for (size_t i = 0; i < island.size(); ++i) {
+      const size_t block = nearest_block[island[i]];
+      nearest = blocks.distance_nm(block) < blocks.distance_nm(nearest) ? block : nearest;
+      for (const PieceGraph::Arc& arc : pieces.arcs(island[i])) {
+        if (!is_seen[arc.to]) {
+          is_seen[arc.to] = true;
+          island.push_back(arc.to);
+        }
       }
     }
+    for (const uint32_t piece : island) {
+      piece_sides[piece] = blocks.side(nearest);
+    }
   }
-  for (const uint32_t voxel : island) {
-    sides[voxel] = blocks.side(nearest);
-  }
-  return static_cast<int64_t>(island.size());
 }
 
 }  // namespace
 
-int64_t GiveIslandsToNearest(const MaskGrid& grid, const LazyArray<float>& depth_nm, Sides& sides) {
-  std::vector<uint32_t> unreached;
-  grid.ForEachRun([&](int64_t begin, int64_t end, int64_t y, int64_t z) {
-    const uint32_t first = grid.Index({begin, y, z});
-    for (uint32_t voxel = first; voxel < first + (end - begin); ++voxel) {
-      if (sides[voxel] == 0) {
-        unreached.push_back(voxel);
-      }
-    }
-  });
+int64_t GiveIslandsToNearest(const MaskGrid& grid, const PieceGraph& pieces, PieceSides piece_sides, Sides& sides) {
+  std::vector<PieceGraph::Segment> unreached;
+  std::copy_if(pieces.segments().begin(), pieces.segments().end(), std::back_inserter(unreached),
+               [&](const PieceGraph::Segment& segment) { return piece_sides[segment.piece] == 0; });
   if (unreached.empty()) {
     return 0;
   }
@@ -143,12 +188,12 @@ int64_t GiveIslandsToNearest(const MaskGrid& grid, const LazyArray<float>& depth
     const VoxelPoint first{begin, y, z};
     blocks.Claim(first, &sides[grid.Index(first)], end - begin);
   });
-  blocks.Spread();
+  blocks.SpreadTo(grid, unreached);
+  Settle(pieces, blocks, NearestBlocks(grid, pieces, piece_sides, blocks), piece_sides);
   int64_t given = 0;
-  for (const uint32_t voxel : unreached) {
-    if (sides[voxel] == 0) {
-      given += Settle(grid, depth_nm, blocks, voxel, sides);
-    }
+  for (const PieceGraph::Segment& segment : unreached) {
+    std::fill(&sides[segment.begin], &sides[segment.begin] + (segment.end - segment.begin), piece_sides[segment.piece]);
+    given += segment.end - segment.begin;
   }
   return given;
 }

@@ -3,68 +3,74 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <limits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
 namespace cleave::cut {
 namespace {
 
-// First and one past the last set element of a row; begin == end when there is none.
-struct Span {
-  int64_t begin = 0;
-  int64_t end = 0;
-};
-
-bool IsZero(const uint8_t* bytes, int64_t count) {
-  for (; count >= 8; bytes += 8, count -= 8) {
+// The first set element of row[x .. length), eight at a time; length when there is none.
+int64_t FindSet(const uint8_t* row, int64_t x, int64_t length) {
+  for (; x + 8 <= length; x += 8) {
     uint64_t word = 0;
-    std::memcpy(&word, bytes, 8);
+    std::memcpy(&word, row + x, 8);
     if (word != 0) {
-      return false;
+      break;
     }
   }
-  return std::all_of(bytes, bytes + count, [](uint8_t byte) { return byte == 0; });
+  while (x < length && row[x] == 0) {
+    ++x;
+  }
+  return x;
 }
 
-Span FindSpan(const uint8_t* row, int64_t length) {
-  if (IsZero(row, length)) {
-    return {};
-  }
-  Span span{0, length};
-  while (row[span.begin] == 0) {
-    ++span.begin;
-  }
-  while (row[span.end - 1] == 0) {
-    --span.end;
-  }
-  return span;
-}
-
-Box TightBox(ArrayView3<const uint8_t> mask) {
+std::vector<MaskGrid::Run> FindRuns(ArrayView3<const uint8_t> mask) {
   const Extent3 extent = mask.extent();
-  Box box{VoxelPoint{} + extent, {}};
+  std::vector<MaskGrid::Run> runs;
   for (int64_t z = 0; z < extent.z; ++z) {
     for (int64_t y = 0; y < extent.y; ++y) {
-      const Span span = FindSpan(mask.Row(y, z), extent.x);
-      if (span.begin < span.end) {
-        box.lo = {std::min(box.lo.x, span.begin), std::min(box.lo.y, y), std::min(box.lo.z, z)};
-        box.hi = {std::max(box.hi.x, span.end), std::max(box.hi.y, y + 1), std::max(box.hi.z, z + 1)};
+      const uint8_t* row = mask.Row(y, z);
+      for (int64_t x = FindSet(row, 0, extent.x); x < extent.x;) {
+        const void* after = std::memchr(row + x, 0, static_cast<size_t>(extent.x - x));
+        const int64_t end = after == nullptr ? extent.x : static_cast<const uint8_t*>(after) - row;
+        runs.push_back(
+            {static_cast<int32_t>(x), static_cast<int32_t>(end), static_cast<int32_t>(y), static_cast<int32_t>(z)});
+        x = FindSet(row, end, extent.x);
       }
     }
+  }
+  return runs;
+}
+
+Box TightBox(std::span<const MaskGrid::Run> runs) {
+  Box box = BoxAt({runs.front().begin, runs.front().y, runs.front().z}, {1, 1, 1});
+  for (const MaskGrid::Run& run : runs) {
+    box = Envelope(box, {{run.begin, run.y, run.z}, {run.end, run.y + 1, run.z + 1}});
   }
   return box;
 }
 
 }  // namespace
 
-MaskGrid::MaskGrid(ArrayView3<const uint8_t> mask, VoxelSizeNm voxel_size_nm, const Box& box)
+MaskGrid::MaskGrid(ArrayView3<const uint8_t> mask, VoxelSizeNm voxel_size_nm, std::vector<Run> runs)
     : mask_(mask),
       voxel_size_nm_(voxel_size_nm),
-      box_(box),
-      y_stride_(box.extent().x + 2),
-      z_stride_(y_stride_ * (box.extent().y + 2)),
-      size_(static_cast<uint64_t>(z_stride_ * (box.extent().z + 2))) {
+      runs_(std::move(runs)),
+      box_(TightBox(runs_)),
+      y_stride_(box_.extent().x + 2),
+      z_stride_(y_stride_ * (box_.extent().y + 2)),
+      size_(static_cast<uint64_t>(z_stride_ * (box_.extent().z + 2))) {
+  slice_.push_back(0);
+  for (size_t run = 0; run < runs_.size(); ++run) {
+    voxel_count_ += runs_[run].end - runs_[run].begin;
+    while (box_.lo.z + std::ssize(slice_) <= runs_[run].z) {
+      slice_.push_back(run);
+    }
+  }
+  slice_.push_back(runs_.size());
   size_t i = 0;
   for (int64_t z = -1; z <= 1; ++z) {
     for (int64_t y = -1; y <= 1; ++y) {
@@ -94,13 +100,17 @@ std::array<double, 26> MaskGrid::StepAreas() const {
 }
 
 absl::StatusOr<MaskGrid> MaskGrid::Make(ArrayView3<const uint8_t> mask, VoxelSizeNm voxel_size_nm) {
-  const Box box = TightBox(mask);
-  if (box.empty()) {
+  const Extent3 extent = mask.extent();
+  if (std::max({extent.x, extent.y, extent.z}) > std::numeric_limits<int32_t>::max()) {
+    return absl::InvalidArgumentError(absl::StrCat("the mask has ", ToString(extent), " voxels; less than 2^31 fit"));
+  }
+  std::vector<Run> runs = FindRuns(mask);
+  if (runs.empty()) {
     return absl::InvalidArgumentError("the mask is empty: there is nothing to cut");
   }
-  MaskGrid grid(mask, voxel_size_nm, box);
+  MaskGrid grid(mask, voxel_size_nm, std::move(runs));
   if (grid.size() > std::numeric_limits<uint32_t>::max()) {
-    return absl::InvalidArgumentError(absl::StrCat("the object fills a box of ", ToString(box.extent()),
+    return absl::InvalidArgumentError(absl::StrCat("the object fills a box of ", ToString(grid.box().extent()),
                                                    " voxels; fewer than 2^32 can be cut at once"));
   }
   return grid;

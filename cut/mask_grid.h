@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -38,6 +40,14 @@ class MaskGrid {
     double length_nm;  // between the two centres
   };
 
+  // A run of set voxels along x, in indices of the mask.
+  struct Run {
+    int32_t begin;
+    int32_t end;
+    int32_t y;
+    int32_t z;
+  };
+
   // Errors: INVALID_ARGUMENT when no voxel is set, or the box has 2^32 voxels or more. Borrows `mask`.
   [[nodiscard]] static absl::StatusOr<MaskGrid> Make(ArrayView3<const uint8_t> mask, VoxelSizeNm voxel_size_nm);
 
@@ -45,6 +55,7 @@ class MaskGrid {
   [[nodiscard]] VoxelSizeNm voxel_size_nm() const { return voxel_size_nm_; }
   // The tight box around the voxels that are set, in indices of the mask.
   [[nodiscard]] const Box& box() const { return box_; }
+  [[nodiscard]] int64_t voxel_count() const { return voxel_count_; }
   // Number of indices, the rim among them.
   [[nodiscard]] uint64_t size() const { return size_; }
   [[nodiscard]] int64_t y_stride() const { return y_stride_; }
@@ -70,29 +81,24 @@ class MaskGrid {
   // Calls function(x_begin, x_end, y, z) for every run of set voxels along x, in memory order.
   template <typename Function>
   void ForEachRun(Function function) const {
-    for (int64_t z = box_.lo.z; z < box_.hi.z; ++z) {
-      for (int64_t y = box_.lo.y; y < box_.hi.y; ++y) {
-        const uint8_t* row = mask_.Row(y, z);
-        for (int64_t x = box_.lo.x; x < box_.hi.x;) {
-          if (row[x] == 0) {
-            ++x;
-            continue;
-          }
-          const int64_t begin = x;
-          while (x < box_.hi.x && row[x] != 0) {
-            ++x;
-          }
-          function(begin, x, y, z);
-        }
-      }
+    for (const Run& run : runs_) {
+      function(int64_t{run.begin}, int64_t{run.end}, int64_t{run.y}, int64_t{run.z});
     }
+  }
+  // The runs of one slice, in memory order. REQUIRES: z lies in the box.
+  [[nodiscard]] std::span<const Run> RunsOfSlice(int64_t z) const {
+    const size_t slice = static_cast<size_t>(z - box_.lo.z);
+    return {runs_.data() + slice_[slice], runs_.data() + slice_[slice + 1]};
   }
 
  private:
-  MaskGrid(ArrayView3<const uint8_t> mask, VoxelSizeNm voxel_size_nm, const Box& box);
+  MaskGrid(ArrayView3<const uint8_t> mask, VoxelSizeNm voxel_size_nm, std::vector<Run> runs);
 
   ArrayView3<const uint8_t> mask_;
   VoxelSizeNm voxel_size_nm_;
+  std::vector<Run> runs_;      // all of the object; the mask is read once
+  std::vector<size_t> slice_;  // where the runs of each slice of the box begin, and the end
+  int64_t voxel_count_ = 0;
   Box box_;
   int64_t y_stride_;
   int64_t z_stride_;

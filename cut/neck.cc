@@ -15,6 +15,8 @@
 #include "cut/neck.h"
 
 #include <algorithm>
+#include <array>
+#include <cassert>
 #include <cmath>
 #include <cstdint>
 #include <iterator>
@@ -23,9 +25,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/parallel.h"
+
 namespace cleave::cut {
 namespace {
 
+constexpr uint32_t kPiecesForTwoThreads = 4000;
 constexpr double kLeastRimArea = 1e-3;
 constexpr double kLeastFill = 1e-3;
 
@@ -74,8 +79,14 @@ class Mover {
  private:
   // Steps 1 and 2. Pieces that are not owned and that both sides can reach, by place.
   [[nodiscard]] std::vector<Place> FindPlaces(Pair pair) const {
-    const std::vector<float> low = TimesFrom(pair.low, pair);
-    const std::vector<float> high = TimesFrom(pair.high, pair);
+    std::array<std::vector<float>, 2> times;
+    const absl::Status done =
+        ParallelFor(2, pieces_.size() < kPiecesForTwoThreads ? 1 : DefaultThreadCount(), [&](int64_t i) {
+          times[i] = TimesFrom(i == 0 ? pair.low : pair.high, pair);
+          return absl::OkStatus();
+        });
+    assert(done.ok());
+    const auto& [low, high] = times;
     float whole = std::numeric_limits<float>::infinity();
     for (const uint32_t piece : owned_) {
       whole = sides_[piece] == pair.high ? std::min(whole, low[piece]) : whole;
@@ -178,7 +189,8 @@ float FindNeck(std::span<const CrossSection> sections) {
     const double place = sections[i].place;
     const double narrowness = sections[i].area / std::sqrt(largest_before * largest_behind[i]);
     const double fill = std::max(sections[i].fill, kLeastFill);
-    const double price = narrowness / (fill * fill) / std::max(kLeastFill, 1 - place * place);
+    const double middle = std::max(1 - place * place, kLeastFill);
+    const double price = narrowness / (fill * fill) / (middle * middle);
     if (price < least) {
       least = price;
       neck = sections[i].place;

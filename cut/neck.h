@@ -20,7 +20,8 @@ struct CrossSection {
 [[nodiscard]] float FindNeck(std::span<const CrossSection> sections);
 
 // For each two sides that touch, divides their pieces anew at the neck between them. `sides` is a growth from `owned`
-// (see Grow); pieces of `owned` keep their side. Sides may come apart when there are more than two: see KeepWhole.
+// (see Grow); pieces of `owned` keep their side. Sides may come apart when there are more than two: see KeepWhole. Uses
+// up to two threads.
 void MoveToNecks(const PieceGraph& pieces, const Rim& rim, const TravelCost& cost, std::span<const uint32_t> owned,
                  PieceSides& sides);
 

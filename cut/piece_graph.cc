@@ -164,7 +164,7 @@ std::vector<PieceGraph::Contact> PieceGraph::FindContacts(const MaskGrid& grid) 
   return contacts;
 }
 
-// Sorts the contacts into one bucket a piece, under either end, then adds up within each small bucket.
+// Puts the contacts into one bucket a piece, under either end, then adds up within each bucket.
 void PieceGraph::BuildArcs(const std::vector<Contact>& contacts) {
   std::vector<uint32_t> begin(size() + 1, 0);
   for (const Contact& contact : contacts) {
@@ -180,28 +180,32 @@ void PieceGraph::BuildArcs(const std::vector<Contact>& contacts) {
     bucketed[next[contact.a]++] = {contact.b, 0, contact.area};
     bucketed[next[contact.b]++] = {contact.a, 0, contact.area};
   }
+  std::vector<uint32_t> arc_to(size(), 0);  // the arc to a piece that was made last, from whichever piece
   first_arc_.push_back(0);
   for (uint32_t piece = 0; piece < size(); ++piece) {
-    AppendArcs(piece, {bucketed.data() + begin[piece], bucketed.data() + begin[piece + 1]});
+    AppendArcs(piece, {bucketed.data() + begin[piece], bucketed.data() + begin[piece + 1]}, arc_to);
     first_arc_.push_back(static_cast<uint32_t>(arcs_.size()));
   }
 }
 
-void PieceGraph::AppendArcs(uint32_t piece, std::span<Arc> contacts) {
-  std::sort(contacts.begin(), contacts.end(), [](const Arc& a, const Arc& b) { return a.to < b.to; });
+void PieceGraph::AppendArcs(uint32_t piece, std::span<const Arc> contacts, std::vector<uint32_t>& arc_to) {
   const size_t first = arcs_.size();
   const CentreNm& a = centre_nm_[piece];
   for (const Arc& contact : contacts) {
-    if (arcs_.size() > first && arcs_.back().to == contact.to) {
-      arcs_.back().area += contact.area;
+    const uint32_t arc = arc_to[contact.to];
+    if (arc >= first && arc < arcs_.size() && arcs_[arc].to == contact.to) {
+      arcs_[arc].area += contact.area;
     } else {
       const CentreNm& b = centre_nm_[contact.to];
       const float x = a.x - b.x;
       const float y = a.y - b.y;
       const float z = a.z - b.z;
+      arc_to[contact.to] = static_cast<uint32_t>(arcs_.size());
       arcs_.push_back({contact.to, std::sqrt(x * x + y * y + z * z), contact.area});
     }
   }
+  std::sort(arcs_.begin() + static_cast<std::ptrdiff_t>(first), arcs_.end(),
+            [](const Arc& one, const Arc& other) { return one.to < other.to; });
 }
 
 uint32_t PieceGraph::PieceOf(uint32_t voxel) const {

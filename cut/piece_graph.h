@@ -63,7 +63,7 @@ class PieceGraph {
   void MeasurePieces(const MaskGrid& grid, const std::vector<VoxelPoint>& begins, const LazyArray<float>& depth_nm);
   [[nodiscard]] std::vector<Contact> FindContacts(const MaskGrid& grid) const;
   void BuildArcs(const std::vector<Contact>& contacts);
-  void AppendArcs(uint32_t piece, std::span<Arc> contacts);
+  void AppendArcs(uint32_t piece, std::span<const Arc> contacts, std::vector<uint32_t>& arc_to);
 
   std::vector<Segment> segments_;
   std::vector<float> depth_nm_;

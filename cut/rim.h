@@ -7,7 +7,7 @@
 
 namespace cleave::cut {
 
-// How far a border between two sides is seen to run in a furrow of the object's surface.
+// How far a border between two sides is seen to run in a furrow of the object's surface. Borrows both arguments.
 class Rim {
  public:
   Rim(const MaskGrid& grid, const PieceGraph& pieces);

@@ -18,6 +18,7 @@
 #include <cassert>
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -112,18 +113,17 @@ Extent3 CellOf(VoxelSizeNm size, int64_t edge) {
 
 // The smallest power of two whose cells are few enough for the object.
 int64_t FirstCellEdge(const MaskGrid& grid, int64_t most_cells) {
-  int64_t voxels = 0;
-  grid.ForEachRun([&](int64_t begin, int64_t end, int64_t, int64_t) { voxels += end - begin; });
   int64_t edge = 1;
-  while (voxels / Count(CellOf(grid.voxel_size_nm(), edge)) > most_cells) {
+  while (grid.voxel_count() / Count(CellOf(grid.voxel_size_nm(), edge)) > most_cells) {
     edge *= 2;
   }
   return edge;
 }
 
-// Steps 3 to 7. Errors are those of JoinGroups; `sides` is written only on success.
-absl::Status CutInPieces(const MaskGrid& grid, const LazyArray<float>& depth_nm,
-                         std::span<const std::vector<uint32_t>> groups, int64_t cell_edge, Sides& sides) {
+// Steps 3 to 8. Returns how many voxels no group can reach. Errors are those of JoinGroups; `sides` is written only on
+// success.
+absl::StatusOr<int64_t> CutInPieces(const MaskGrid& grid, const LazyArray<float>& depth_nm,
+                                    std::span<const std::vector<uint32_t>> groups, int64_t cell_edge, Sides& sides) {
   const VoxelSizeNm size = grid.voxel_size_nm();
   const float unit_nm = static_cast<float>(std::min({size.x, size.y, size.z}));
   const PieceGraph pieces(grid, depth_nm, CellOf(size, cell_edge));
@@ -138,15 +138,16 @@ absl::Status CutInPieces(const MaskGrid& grid, const LazyArray<float>& depth_nm,
     for (const PieceGraph::Segment& segment : pieces.segments()) {
       sides[segment.begin] = piece_sides[segment.piece];
     }
-    return absl::OkStatus();
+  } else {
+    RefineToVoxels(grid, depth_nm, pieces, owned, piece_sides, sides);
+    std::vector<uint32_t> owned_voxels;
+    owned_voxels.reserve(owned.size());
+    for (const uint32_t piece : owned) {
+      owned_voxels.push_back(pieces.FirstVoxel(piece));
+    }
+    KeepWhole(grid, owned_voxels, sides);
   }
-  RefineToVoxels(grid, depth_nm, pieces, owned, piece_sides, sides);
-  std::vector<uint32_t> owned_voxels;
-  for (const uint32_t piece : owned) {
-    owned_voxels.push_back(pieces.FirstVoxel(piece));
-  }
-  KeepWhole(grid, owned_voxels, sides);
-  return absl::OkStatus();
+  return GiveIslandsToNearest(grid, pieces, std::move(piece_sides), sides);
 }
 
 Array3<uint8_t> ToArray(const MaskGrid& grid, const Sides& sides) {
@@ -168,18 +169,15 @@ absl::StatusOr<VoxelCut> CutVoxels(const VoxelCutRequest& request) {
   const LazyArray<float> depth_nm = DepthNm(grid);
   const std::vector<std::vector<uint32_t>> groups = Indices(grid, cut.seeds);
   Sides sides(grid.size());
-  absl::Status status;
-  for (int64_t edge = FirstCellEdge(grid, request.most_cells); edge > 0; edge /= 2) {
-    status = CutInPieces(grid, depth_nm, groups, edge, sides);
-    if (status.code() != absl::StatusCode::kAborted) {
-      break;
-    }
+  absl::StatusOr<int64_t> unreached = absl::AbortedError("");
+  for (int64_t edge = FirstCellEdge(grid, request.most_cells); edge > 0 && absl::IsAborted(unreached.status());
+       edge /= 2) {
+    unreached = CutInPieces(grid, depth_nm, groups, edge, sides);
   }
-  if (status.code() == absl::StatusCode::kAborted) {
-    return absl::FailedPreconditionError(status.message());
+  if (absl::IsAborted(unreached.status())) {
+    return absl::FailedPreconditionError(unreached.status().message());
   }
-  CLEAVE_RETURN_IF_ERROR(status);
-  cut.unreached = GiveIslandsToNearest(grid, depth_nm, sides);
+  CLEAVE_ASSIGN_OR_RETURN(cut.unreached, unreached);
   cut.side = ToArray(grid, sides);
   return cut;
 }

@@ -29,7 +29,7 @@ struct VoxelCutRequest {
   std::span<const std::vector<VoxelPoint>> groups;
   // An object of more voxels than this is thought of in cells of several voxels, except near the cut: fewer cells are
   // faster, more are finer. REQUIRES: at least 1.
-  int64_t most_cells = 8000;
+  int64_t most_cells = 20000;
 };
 
 struct VoxelCut {
@@ -44,8 +44,9 @@ struct VoxelCut {
 // Errors: INVALID_ARGUMENT when the mask is empty, there are fewer than two groups, a group is empty, two groups have a
 // seed in the same voxel, or the mask's bounding box has 2^32 voxels or more. FAILED_PRECONDITION when the points of
 // one group lie in different pieces of the mask, or cannot be joined without passing through another group's; the
-// message names the group and a point. Memory: a few bytes per voxel of the mask's bounding box, no copy of the mask.
-// Deterministic.
+// message names the group and a point. Memory: at most ten bytes per voxel of the mask's bounding box, and less
+// where background fills whole pages; no copy of the mask. Uses several threads for large objects; deterministic, and
+// the same on any number of threads.
 [[nodiscard]] absl::StatusOr<VoxelCut> CutVoxels(const VoxelCutRequest& request);
 
 }  // namespace cleave::cut

@@ -439,6 +439,19 @@ TEST(VoxelCut, SameRequestSameAnswer) {
   }
 }
 
+TEST(VoxelCut, AnyNumberOfThreadsGivesTheSameAnswer) {
+  const VoxelSizeNm size{4, 4, 8};
+  const Mask mask = Dumbbell({170, 70, 35}, 0, size);
+  const Groups groups = {{{35, 35, 17}}, {{135, 35, 17}}};
+  ASSERT_EQ(setenv("CLEAVE_THREADS", "1", 1), 0);
+  const auto one = Cut(mask, groups, size);
+  ASSERT_EQ(setenv("CLEAVE_THREADS", "3", 1), 0);
+  const auto three = Cut(mask, groups, size);
+  unsetenv("CLEAVE_THREADS");
+  ASSERT_TRUE(one.ok() && three.ok());
+  EXPECT_TRUE(std::equal(one->side.data(), one->side.data() + one->side.size(), three->side.data()));
+}
+
 TEST(VoxelCut, SwappingTheGroupsSwapsTheSides) {
   const VoxelSizeNm size{8, 8, 40};
   const Mask mask = Dumbbell({85, 35, 7}, 0, size);
