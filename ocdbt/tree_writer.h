@@ -4,8 +4,10 @@
 // reference unread, and one that a deleted range covers whole is dropped unread. 2. A leaf's entries and its changes
 // are merged in key order. If nothing is different the leaf stays. 3. The entries of every changed node, which may have
 // become more than one node holds, are distributed over new nodes (node_split.h); the parent takes up as many entries
-// for the old one. 4. Above the old root levels are added until one node is left. Nodes are never merged, and the
-// height never shrinks, but a tree without keys has no root. TensorStore does the same.
+// for the old one. A node that has lost entries and fills less than a third is not written alone: it is merged with
+// small ones beside it, and then with a neighbour that did not change. 4. Above the old root levels are added until one
+// node is left, or taken off while the root has one child. A tree without keys has no root. TensorStore does the same,
+// but neither merges nor takes off levels; puts alone make the same trees.
 #pragma once
 
 #include <optional>
