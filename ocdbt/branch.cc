@@ -5,8 +5,10 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 
 #include "base/status.h"
+#include "ocdbt/garbage_list.h"
 #include "ocdbt/manifest_store.h"
 #include "ocdbt/version_select.h"
 #include "store/key_text.h"
@@ -63,19 +65,7 @@ absl::Status Announce(const Database& database, NameKind kind, absl::string_view
              : still_there.status();
 }
 
-}  // namespace
-
-absl::Status CreateTag(const Database& database, absl::string_view name, GenerationNumber generation) {
-  CLEAVE_RETURN_IF_ERROR(ValidateName(name));
-  CLEAVE_ASSIGN_OR_RETURN(const Snapshot snapshot, database.At(generation));
-  Manifest manifest{database.config(), {snapshot.version()}, {}};
-  manifest.config.manifest_kind = ManifestKind::kSingle;
-  return Announce(database, NameKind::kTag, name, manifest);
-}
-
-absl::Status CreateBranch(const Database& database, absl::string_view name, GenerationNumber generation) {
-  CLEAVE_RETURN_IF_ERROR(ValidateName(name));
-  CLEAVE_RETURN_IF_ERROR(RefuseIfSealed(*database.store()));
+absl::Status TryToCreateBranch(const Database& database, absl::string_view name, GenerationNumber generation) {
   CLEAVE_ASSIGN_OR_RETURN(const auto current, ManifestStore(database.store()).Read());
   CLEAVE_RETURN_IF_ERROR(RemoveStrays(*database.store(), FolderOfName(NameKind::kBranch, name)));
   CLEAVE_ASSIGN_OR_RETURN(const Snapshot snapshot, database.Newest());
@@ -92,6 +82,39 @@ absl::Status CreateBranch(const Database& database, absl::string_view name, Gene
   return announced;
 }
 
+}  // namespace
+
+absl::Status CreateTag(const Database& database, absl::string_view name, GenerationNumber generation) {
+  CLEAVE_RETURN_IF_ERROR(ValidateName(name));
+  CLEAVE_ASSIGN_OR_RETURN(const Snapshot snapshot, database.At(generation));
+  Manifest manifest{database.config(), {snapshot.version()}, {}};
+  manifest.config.manifest_kind = ManifestKind::kSingle;
+  return Announce(database, NameKind::kTag, name, manifest);
+}
+
+absl::Status CreateBranch(const Database& database, absl::string_view name, GenerationNumber generation) {
+  CLEAVE_RETURN_IF_ERROR(ValidateName(name));
+  CLEAVE_RETURN_IF_ERROR(RefuseIfSealed(*database.store()));
+  constexpr int kAttempts = 5;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    absl::SleepFor(absl::Milliseconds(attempt * attempt));
+    // A branch shares nodes of the version tree, and has many versions. Only if no collection was at work from before
+    // the manifest was read until the branch is there, it is certain that nothing of that is being removed.
+    CLEAVE_ASSIGN_OR_RETURN(const StoredGarbageList before, ReadGarbageList(*database.store()));
+    if (before.list.condemned.empty()) {
+      CLEAVE_RETURN_IF_ERROR(TryToCreateBranch(database, name, generation));
+      CLEAVE_ASSIGN_OR_RETURN(const StoredGarbageList after, ReadGarbageList(*database.store()));
+      if (after.generation == before.generation) {
+        return absl::OkStatus();
+      }
+      CLEAVE_RETURN_IF_ERROR(DeleteName(database.store(), NameKind::kBranch, name));
+    }
+  }
+  return absl::UnavailableError(
+      absl::StrCat(database.store()->Describe(kGarbageKey),
+                   ": files are being removed; try again, or run the collection again if it was stopped"));
+}
+
 absl::Status DeleteName(const std::shared_ptr<store::Store>& store, NameKind kind, absl::string_view name) {
   CLEAVE_RETURN_IF_ERROR(ValidateName(name));
   const std::string folder = FolderOfName(kind, name);
@@ -99,10 +122,15 @@ absl::Status DeleteName(const std::shared_ptr<store::Store>& store, NameKind kin
   if (keys.empty() || keys.front() != absl::StrCat(folder, kManifestKey)) {
     return NoSuchName(kind, name);
   }
+  CLEAVE_ASSIGN_OR_RETURN(const store::ReadResult seal, store->Read(absl::StrCat(folder, kSealKey)));
+  if (seal.value) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the ", TextOf(kind), " ", store::Quoted(name), " is sealed: forks may read it"));
+  }
   for (const std::string& key : keys) {
     CLEAVE_RETURN_IF_ERROR(store->Delete(key));
   }
-  return store->Delete(absl::StrCat(folder, kSealKey));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<Database>> OpenName(const std::shared_ptr<store::Store>& store, NameKind kind,

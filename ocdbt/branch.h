@@ -30,11 +30,11 @@ struct NamedVersion {
 // version does not, or was removed meanwhile.
 [[nodiscard]] absl::Status CreateTag(const Database& database, absl::string_view name, GenerationNumber generation);
 // Makes a branch that begins at a version of `database`. Errors as CreateTag; FAILED_PRECONDITION when the database is
-// sealed (ocdbt/fork.h then).
+// sealed (ocdbt/fork.h then); UNAVAILABLE while garbage is being removed.
 [[nodiscard]] absl::Status CreateBranch(const Database& database, absl::string_view name, GenerationNumber generation);
 
 // `store` is the store of the database. What only the name needed becomes garbage. NOT_FOUND when there is no such
-// name. A commit to a branch that is under way ends in an error.
+// name; FAILED_PRECONDITION when it is a sealed branch. A commit to a branch that is under way ends in an error.
 [[nodiscard]] absl::Status DeleteName(const std::shared_ptr<store::Store>& store, NameKind kind,
                                       absl::string_view name);
 

@@ -91,6 +91,7 @@ class Collection {
       }
       return std::move(report_);
     }
+    CLEAVE_RETURN_IF_ERROR(RemoveOldLeases());
     if (next_.condemned.empty() && next_.marked == garbage_.list.marked && garbage_.list.condemned.empty() &&
         !versions_go_) {
       return std::move(report_);
@@ -99,7 +100,6 @@ class Collection {
     CLEAVE_RETURN_IF_ERROR(ReplaceManifests());
     CLEAVE_RETURN_IF_ERROR(LookAgain());
     CLEAVE_RETURN_IF_ERROR(RemoveCondemned());
-    CLEAVE_RETURN_IF_ERROR(RemoveOldLeases());
     return std::move(report_);
   }
 
@@ -353,6 +353,7 @@ class Collection {
     if (next_.condemned.empty()) {
       return absl::OkStatus();
     }
+    CLEAVE_RETURN_IF_ERROR(RefuseIfSealed(*store_));  // a fork is made of a sealed manifest: of the new one, or not yet
     ReachableFiles& needed = versions_go_ ? needed_ : needed_now_;
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<LeaseRecord> leases, ListLeases(*store_));
     for (const LeaseRecord& lease : leases) {
