@@ -10,10 +10,10 @@ namespace cleave {
 
 void KeepFreedMemory() {
 #if defined(__GLIBC__)
-  constexpr int kept_bytes = 256 << 20;
-  constexpr int own_mapping_from_bytes = 32 << 20;  // the most that glibc allows
-  mallopt(M_TRIM_THRESHOLD, kept_bytes);
-  mallopt(M_MMAP_THRESHOLD, own_mapping_from_bytes);
+  constexpr int kKeptBytes = 256 << 20;
+  constexpr int kOwnMappingFromBytes = 32 << 20;  // the most that glibc allows
+  mallopt(M_TRIM_THRESHOLD, kKeptBytes);
+  mallopt(M_MMAP_THRESHOLD, kOwnMappingFromBytes);
 #endif
 }
 

@@ -17,6 +17,7 @@
 #include "gtest/gtest.h"
 #include <sys/wait.h>
 
+#include "base/crash_point.h"
 #include "ocdbt/manifest_store.h"
 #include "ocdbt/test_bytes.h"
 #include "ocdbt/tree_check.h"
@@ -495,6 +496,30 @@ TEST(Concurrency, ThreadsJoinOneCommit) {
   EXPECT_EQ(std::count(generations.begin(), generations.end(), 2), 1);
   EXPECT_LT(database->Newest()->generation().value, 1 + kThreads) << "nobody has joined anybody";
   EXPECT_EQ(database->Newest()->List({})->size(), kThreads);
+}
+
+// Between a look at the manifest and the write another process commits. With a store that has locks this is known
+// before anything of the lost attempt goes to the disk.
+TEST(Concurrency, ALostAttemptWritesNoDataFile) {
+  const store::TemporaryFolder folder;
+  const auto database = Database::Create(std::make_shared<store::FileStore>(folder.path()), {}).value();
+  const auto rival = Database::Open(std::make_shared<store::FileStore>(folder.path())).value();
+  int data_files = 0;
+  bool overtaken = false;
+  SetCrashPointObserver([&](absl::string_view name) {
+    data_files += name == "ocdbt.before_data_file" ? 1 : 0;
+    if (name == "ocdbt.before_manifest" && !std::exchange(overtaken, true)) {
+      Put(*rival, "rival", std::string(10'000, 'r'));
+    }
+  });
+  EXPECT_EQ(Put(*database, "loser", std::string(10'000, 'l')).value, 3);
+  SetCrashPointObserver(nullptr);
+  EXPECT_EQ(data_files, 2);
+  EXPECT_EQ(ReadAll(*database->Newest()),
+            (Map{{"rival", std::string(10'000, 'r')}, {"loser", std::string(10'000, 'l')}}));
+  // The value of the lost attempt went out with the next one; its nodes did not.
+  EXPECT_EQ(std::filesystem::file_size(folder.path() + "/" + database->Newest()->version().root.location.file.path()),
+            10'000 + database->Newest()->version().root.location.length);
 }
 
 TEST(Concurrency, ThreadsLoseNoIncrementAndJoinCommits) {

@@ -27,13 +27,13 @@ constexpr uint64_t kTaskBytes = uint64_t{512} << 10;
 
 // Several threads pay from about this many bytes or requests on.
 int ThreadsFor(std::span<const DataReference> locations) {
-  constexpr uint64_t worth_bytes = 2 * kTaskBytes;
-  constexpr size_t worth_requests = 32;
+  constexpr uint64_t kWorthBytes = 2 * kTaskBytes;
+  constexpr size_t kWorthRequests = 32;
   uint64_t bytes = 0;
   for (const DataReference& location : locations) {
     bytes += location.length;
   }
-  return bytes >= worth_bytes || locations.size() >= worth_requests ? DefaultThreadCount() : 1;
+  return bytes >= kWorthBytes || locations.size() >= kWorthRequests ? DefaultThreadCount() : 1;
 }
 
 }  // namespace

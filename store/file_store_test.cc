@@ -10,6 +10,7 @@
 #include <fstream>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -109,6 +110,39 @@ TEST(FileStore, LockFilesAreNoKeys) {
   EXPECT_EQ(store.List({}).value(), std::vector<std::string>{"a/b"});
   EXPECT_EQ(store.Write("a/c.__lock", "x").status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(store.Read("a.__lock/b").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+// Who has begun a write keeps others waiting; they then find that the condition does not hold.
+TEST(FileStore, ABegunWriteHoldsTheLock) {
+  const TemporaryFolder folder;
+  FileStore store(folder.path());
+  std::unique_ptr<BegunWrite> begun = store.BeginWrite("key", "first", {Generation::Absent()}).value();
+  absl::Status second;
+  std::jthread rival(
+      [&] { second = FileStore(folder.path()).Write("key", "second", {Generation::Absent()}).status(); });
+  EXPECT_TRUE(begun->Prepare().ok());
+  EXPECT_EQ(store.Read("key")->value, std::nullopt);
+  EXPECT_TRUE(begun->Finish().ok());
+  rival.join();
+  EXPECT_EQ(second.code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(store.Read("key")->value, "first");
+  begun.reset();
+  EXPECT_FALSE(std::filesystem::exists(folder.path() + "/key.__lock"));
+}
+
+TEST(FileStore, ANewValueIsDurableWhenFinished) {
+  const TemporaryFolder folder;
+  FileStore store(folder.path() + "/new");
+  PowerCutModel disk;
+  SetFileEffectObserver([&](const FileEffect& effect) { disk.Apply(effect); });
+  for (const size_t bytes : {size_t{10}, size_t{3'000'000}}) {
+    const std::string key = absl::StrCat("d/", bytes);
+    const auto value = store.WriteNew(key).value();
+    ASSERT_TRUE(value->Append(std::string(bytes, 'x')).ok());
+    ASSERT_TRUE(value->Finish().ok());
+    EXPECT_TRUE(disk.Durable(folder.path() + "/new/" + key)) << key;
+  }
+  SetFileEffectObserver(nullptr);
 }
 
 TEST(FileStore, FailedConditionAndDeleteLeaveNoLockFile) {

@@ -54,13 +54,13 @@ absl::Status NewFile::Finish() {
 }
 
 absl::Status NewFile::Open() {
-  constexpr int flags = O_CREAT | O_EXCL | O_WRONLY;
+  constexpr int kFlags = O_CREAT | O_EXCL | O_WRONLY;
   CLEAVE_RETURN_IF_ERROR(folders_.Make(folder()));
-  CLEAVE_ASSIGN_OR_RETURN(file_, OpenFile(path_, flags));
+  CLEAVE_ASSIGN_OR_RETURN(file_, OpenFile(path_, kFlags));
   if (!file_.is_open()) {  // the folder was removed behind our back; make it once more
     folders_.Forget();
     CLEAVE_RETURN_IF_ERROR(folders_.Make(folder()));
-    CLEAVE_ASSIGN_OR_RETURN(file_, OpenFile(path_, flags));
+    CLEAVE_ASSIGN_OR_RETURN(file_, OpenFile(path_, kFlags));
   }
   return file_.is_open() ? absl::OkStatus() : absl::NotFoundError(absl::StrCat("the folder of ", path_, " vanished"));
 }

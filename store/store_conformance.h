@@ -129,6 +129,61 @@ TEST_P(StoreConformance, ReadsManyKeysInTheOrderAsked) {
   EXPECT_EQ(store_->ReadMany(bad).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST_P(StoreConformance, AValueIsWrittenPieceByPiece) {
+  for (const size_t piece_bytes : {size_t{1}, size_t{1000}, size_t{700'000}}) {
+    const std::string key = absl::StrCat("pieces/", piece_bytes);
+    absl::StatusOr<std::unique_ptr<NewValue>> value = store_->WriteNew(key);
+    ASSERT_TRUE(value.ok()) << value.status();
+    std::string expected;
+    for (int i = 0; i < 20; ++i) {
+      const std::string piece(piece_bytes, static_cast<char>('a' + i));
+      ASSERT_TRUE((*value)->Append(piece).ok());
+      expected += piece;
+      if (i % 7 == 6) {  // what came last was a mistake
+        expected.resize(expected.size() - piece_bytes - piece_bytes / 2);
+        ASSERT_TRUE((*value)->Truncate(expected.size()).ok());
+      }
+    }
+    ASSERT_TRUE((*value)->Finish().ok());
+    value->reset();
+    EXPECT_EQ(Get(key), expected);
+    EXPECT_EQ(Get(*GetParam().reopen(store_), key), expected);
+  }
+  EXPECT_EQ(store_->WriteNew("bad//key").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_P(StoreConformance, AValueThatIsNotFinishedLeavesNothing) {
+  {
+    const auto value = store_->WriteNew("given/up");
+    ASSERT_TRUE((*value)->Append(std::string(20'000'000, 'x')).ok());
+  }
+  EXPECT_EQ(Get("given/up"), "(absent)");
+  EXPECT_EQ(List("", ""), std::vector<std::string>{});
+}
+
+TEST_P(StoreConformance, AWriteIsBegunAndFinished) {
+  for (const bool prepare : {true, false}) {
+    const std::string value = absl::StrCat("new ", prepare);
+    const Generation before = GenerationOf("key");
+    const auto begun = store_->BeginWrite("key", value, {before});
+    ASSERT_TRUE(begun.ok()) << begun.status();
+    if (prepare) {
+      ASSERT_TRUE((*begun)->Prepare().ok());
+    }
+    EXPECT_EQ(GenerationOf("key"), before) << "nothing is seen before the end";
+    const absl::StatusOr<Generation> written = (*begun)->Finish();
+    ASSERT_TRUE(written.ok()) << written.status();
+    EXPECT_EQ(*written, GenerationOf("key"));
+    EXPECT_EQ(Get("key"), value);
+  }
+  // The condition is found not to hold at the beginning or at the end, as the driver likes.
+  const auto begun = store_->BeginWrite("key", "x", {Generation::Absent()});
+  EXPECT_EQ((begun.ok() ? (*begun)->Finish().status() : begun.status()).code(), absl::StatusCode::kAborted);
+  { const auto given_up = store_->BeginWrite("key", "x", {}); }
+  EXPECT_EQ(Get("key"), "new 0");
+  EXPECT_TRUE(store_->Write("key", "again").ok());
+}
+
 TEST_P(StoreConformance, GenerationTellsValuesApart) {
   std::map<std::string, std::string> value_of_generation;
   for (int i = 0; i < 50; ++i) {
