@@ -15,7 +15,6 @@
 namespace cleave::cli {
 namespace {
 
-constexpr int kScale = 0;
 constexpr int64_t kSlabPlanes = 32;
 
 // What lies at the two points of a split: labels in the truth, objects in the project.
@@ -105,7 +104,8 @@ class AgreementCommand final : public Command {
  private:
   static absl::StatusOr<Sides> RootsAt(graph::Dataset& dataset, VoxelPoint source, VoxelPoint sink) {
     const VoxelPoint points[] = {source, sink};
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<uint64_t> labels, dataset.segmentation().ReadVoxels(kScale, points));
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<uint64_t> labels,
+                            dataset.segmentation().ReadVoxels(volume::kFinestScale, points));
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<graph::NodeId> roots, dataset.Now().Roots(graph::ToNodeIds(labels)));
     if (roots[0] == graph::NodeId{} || roots[1] == graph::NodeId{}) {
       return absl::InvalidArgumentError(

@@ -7,11 +7,10 @@
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
+#include "volume/volume.h"
 
 namespace cleave::cli {
 namespace {
-
-constexpr int kScale = 0;
 
 // Calls visit(row) for each row of voxels along x.
 template <typename Visit>
@@ -42,7 +41,7 @@ absl::StatusOr<LabelReader> LabelReader::Open(graph::Dataset& dataset, const edi
 }
 
 absl::StatusOr<Array3<uint64_t>> LabelReader::Read(const Box& box) const {
-  CLEAVE_ASSIGN_OR_RETURN(Array3<uint64_t> labels, voxels_->ReadBox(kScale, box));
+  CLEAVE_ASSIGN_OR_RETURN(Array3<uint64_t> labels, voxels_->ReadBox(volume::kFinestScale, box));
   if (kind_ == LabelKind::kRoots) {
     CLEAVE_RETURN_IF_ERROR(MapToRoots(dataset_.View(instant_.graph_time), labels.view()));
   }

@@ -27,13 +27,12 @@ class LookupCommand final : public Command {
   }
 
   absl::Status Run(Console& console) override {
-    constexpr int kScale = 0;
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<VoxelPoint> points, Named("--point", ParsePoints(points_)));
     CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console));
     graph::Dataset& dataset = *project.dataset;
     CLEAVE_ASSIGN_OR_RETURN(const edit::Instant instant, ResolveMoment(dataset, moment_));
     CLEAVE_ASSIGN_OR_RETURN(const auto volume, dataset.SegmentationAt(instant.voxels()));
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<uint64_t> labels, volume->ReadVoxels(kScale, points));
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<uint64_t> labels, volume->ReadVoxels(volume::kFinestScale, points));
     const std::vector<graph::NodeId> supervoxels = graph::ToNodeIds(labels);
     const graph::GraphView view = dataset.View(instant.graph_time);
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<graph::NodeId> l2_nodes, view.Ancestors(supervoxels, graph::kL2Layer));

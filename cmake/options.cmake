@@ -6,6 +6,7 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 set(CLEAVE_SANITIZE "" CACHE STRING "Sanitizers for every target: address,undefined or thread")
+set(CLEAVE_BATCH_SIZE 8 CACHE STRING "How many sources of a room are compiled as one; 1: each by itself")
 option(CLEAVE_FUZZERS "Build the libFuzzer programs too (needs clang)" OFF)
 
 # Asserts stay on in release: -O2 without NDEBUG.
@@ -22,6 +23,9 @@ endif()
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
                     -Woverloaded-virtual -Wimplicit-fallthrough -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_compile_options(-Wno-subobject-linkage)  # asks for all anonymous namespaces to lie in the file that is compiled
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   add_compile_options(-Wno-string-concatenation)  # bytes of a test are often written over several lines
 endif()

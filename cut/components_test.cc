@@ -12,15 +12,10 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "base/test_seed.h"
+
 namespace cleave::cut {
 namespace {
-
-uint64_t TestSeed() {
-  const char* text = std::getenv("CLEAVE_TEST_SEED");
-  const uint64_t seed = text != nullptr ? std::strtoull(text, nullptr, 10) : std::random_device{}();
-  std::cout << "CLEAVE_TEST_SEED=" << seed << '\n';
-  return seed;
-}
 
 // The oracle: visits voxels in memory order and floods each one that has no number yet.
 template <typename Label>

@@ -24,7 +24,7 @@ constexpr double kNear = 8;                  // steps up to which looking around
 constexpr int64_t kVoxelsPerThread = 50000;  // starting a thread is not free
 
 // The lower envelope of parabolas of one run. Reused from run to run, for its memory.
-class Envelope {
+class LowerEnvelope {
  public:
   // Replaces values[0 .. count) at distances of `stride`, standing between two zeros, by the least over all j of
   // value[j] + ((i - j) * size)^2.
@@ -116,7 +116,7 @@ void FillAlongX(const MaskGrid& grid, std::span<const MaskGrid::Run> runs, LazyA
 template <typename RowBefore>
 void ApplyAlong(const MaskGrid& grid, std::span<const MaskGrid::Run> runs, RowBefore row_before, int64_t stride,
                 double size, LazyArray<float>& squares) {
-  Envelope envelope;
+  LowerEnvelope envelope;
   for (const MaskGrid::Run& run : runs) {
     const uint8_t* before = row_before(run);
     float* row = &squares[grid.Index({run.begin, run.y, run.z})];

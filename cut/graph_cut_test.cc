@@ -17,6 +17,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "base/test_seed.h"
 #include "cut/npy_testing.h"
 
 namespace cleave::cut {
@@ -180,13 +181,6 @@ TEST(GraphCut, BadRequestsAreNamed) {
   ExpectError(Cut(edges, {1}, {4}), absl::StatusCode::kFailedPrecondition, "sink 4 is not joined");
   ExpectError(Cut({{1, 2, kInfiniteAffinity}, {3, 4, kInfiniteAffinity}}, {1}, {4}),
               absl::StatusCode::kFailedPrecondition, "not joined");
-}
-
-uint64_t TestSeed() {
-  const char* text = std::getenv("CLEAVE_TEST_SEED");
-  const uint64_t seed = text != nullptr ? std::strtoull(text, nullptr, 10) : std::random_device{}();
-  std::cout << "CLEAVE_TEST_SEED=" << seed << '\n';
-  return seed;
 }
 
 // The least capacity over all partitions that respect points and infinite edges; infinity when there is none.

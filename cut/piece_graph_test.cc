@@ -17,20 +17,10 @@
 
 #include "cut/components.h"
 #include "cut/depth.h"
+#include "cut/points_testing.h"
 
 namespace cleave::cut {
 namespace {
-
-template <typename Function>
-void ForEachPoint(Extent3 extent, Function function) {
-  for (int64_t z = 0; z < extent.z; ++z) {
-    for (int64_t y = 0; y < extent.y; ++y) {
-      for (int64_t x = 0; x < extent.x; ++x) {
-        function(VoxelPoint{x, y, z});
-      }
-    }
-  }
-}
 
 Array3<uint8_t> RandomMask(std::mt19937_64& random) {
   const Extent3 extent{1 + static_cast<int64_t>(random() % 12), 1 + static_cast<int64_t>(random() % 12),

@@ -13,7 +13,7 @@
 namespace cleave::cut {
 namespace {
 
-constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
+constexpr uint32_t kNoEdge = std::numeric_limits<uint32_t>::max();
 
 // The edges of each vertex, in one array.
 struct Adjacency {
@@ -73,7 +73,7 @@ struct ShortestTree {
 
 ShortestTree GrowTree(const Adjacency& graph, uint32_t start, const std::vector<bool>& blocked) {
   ShortestTree tree{std::vector<double>(graph.vertex_count(), std::numeric_limits<double>::infinity()),
-                    std::vector<uint32_t>(graph.vertex_count(), kNone)};
+                    std::vector<uint32_t>(graph.vertex_count(), kNoEdge)};
   using Entry = std::pair<double, uint32_t>;
   std::priority_queue<Entry, std::vector<Entry>, std::greater<>> open;
   tree.distance[start] = 0;
@@ -111,7 +111,7 @@ std::optional<MeasuredPaths> JoinTeam(const Adjacency& graph, std::span<const ui
   for (size_t i = 0; i + 1 < team.size(); ++i) {
     const ShortestTree tree = GrowTree(graph, team[i], blocked);
     for (const uint32_t end : team.subspan(i + 1)) {
-      if (tree.edge[end] == kNone) {
+      if (tree.edge[end] == kNoEdge) {
         return std::nullopt;
       }
       for (uint32_t v = end; v != team[i]; v = graph.OtherEnd(tree.edge[v], v)) {

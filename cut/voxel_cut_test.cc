@@ -20,7 +20,9 @@
 #include "gtest/gtest.h"
 
 #include "base/test_scale.h"
+#include "base/test_seed.h"
 #include "cut/components.h"
+#include "cut/points_testing.h"
 #include "cut/split_cases_testing.h"
 
 namespace cleave::cut {
@@ -34,17 +36,6 @@ using Mask = Array3<uint8_t>;
 absl::StatusOr<VoxelCut> Cut(const Mask& mask, const Groups& groups, VoxelSizeNm size = {1, 1, 1},
                              int64_t most_cells = VoxelCutRequest{}.most_cells) {
   return CutVoxels({.mask = mask.view(), .voxel_size_nm = size, .groups = groups, .most_cells = most_cells});
-}
-
-template <typename Function>
-void ForEachPoint(Extent3 extent, Function function) {
-  for (int64_t z = 0; z < extent.z; ++z) {
-    for (int64_t y = 0; y < extent.y; ++y) {
-      for (int64_t x = 0; x < extent.x; ++x) {
-        function(VoxelPoint{x, y, z});
-      }
-    }
-  }
 }
 
 double SquareNm(VoxelPoint a, VoxelPoint b, VoxelSizeNm size) {
@@ -305,13 +296,6 @@ TEST(VoxelCut, MaskIsAViewOfALargerArray) {
   EXPECT_EQ(cut->side.extent(), box.extent());
   EXPECT_EQ((cut->side[{0, 5, 3}]), 1);
   EXPECT_EQ((cut->side[{19, 5, 3}]), 2);
-}
-
-uint64_t TestSeed() {
-  const char* text = std::getenv("CLEAVE_TEST_SEED");
-  const uint64_t seed = text != nullptr ? std::strtoull(text, nullptr, 10) : std::random_device{}();
-  std::cout << "CLEAVE_TEST_SEED=" << seed << '\n';
-  return seed;
 }
 
 // Random blobs with specks: several pieces, thin places, touching corners.

@@ -15,15 +15,15 @@
 namespace cleave::cut {
 namespace {
 
-struct Run {
+struct LabelRun {
   uint32_t begin;  // grid indices
   uint32_t end;
   uint8_t side;
 };
 
 // The runs of voxels that have a side, ascending.
-std::vector<Run> FindRuns(const MaskGrid& grid, const Sides& sides) {
-  std::vector<Run> runs;
+std::vector<LabelRun> FindRuns(const MaskGrid& grid, const Sides& sides) {
+  std::vector<LabelRun> runs;
   grid.ForEachRun([&](int64_t begin, int64_t end, int64_t y, int64_t z) {
     const uint32_t first = grid.Index({begin, y, z});
     const uint32_t last = first + static_cast<uint32_t>(end - begin);
@@ -42,7 +42,7 @@ std::vector<Run> FindRuns(const MaskGrid& grid, const Sides& sides) {
 }
 
 // Joins each run with those that touch it in the row that lies `offset` before. The grid's rim keeps rows apart.
-void JoinWithRow(const std::vector<Run>& runs, int64_t offset, DisjointSets& sets) {
+void JoinWithRow(const std::vector<LabelRun>& runs, int64_t offset, DisjointSets& sets) {
   size_t first = 0;
   for (size_t i = 0; i < runs.size(); ++i) {
     const int64_t begin = runs[i].begin - offset;
@@ -60,7 +60,7 @@ void JoinWithRow(const std::vector<Run>& runs, int64_t offset, DisjointSets& set
 
 // Steps 1 and 2. Returns the voxels that lost their side.
 std::vector<uint32_t> LoseStrays(const MaskGrid& grid, std::span<const uint32_t> owned, Sides& sides) {
-  const std::vector<Run> runs = FindRuns(grid, sides);
+  const std::vector<LabelRun> runs = FindRuns(grid, sides);
   DisjointSets sets(static_cast<uint32_t>(runs.size()));
   const int64_t y = grid.y_stride();
   const int64_t z = grid.z_stride();
@@ -69,8 +69,8 @@ std::vector<uint32_t> LoseStrays(const MaskGrid& grid, std::span<const uint32_t>
   }
   std::vector<bool> is_kept(runs.size(), false);
   for (const uint32_t voxel : owned) {
-    const auto after =
-        std::upper_bound(runs.begin(), runs.end(), voxel, [](uint32_t v, const Run& run) { return v < run.begin; });
+    const auto after = std::upper_bound(runs.begin(), runs.end(), voxel,
+                                        [](uint32_t v, const LabelRun& run) { return v < run.begin; });
     is_kept[sets.Find(static_cast<uint32_t>(after - runs.begin() - 1))] = true;
   }
   std::vector<uint32_t> strays;

@@ -8,6 +8,7 @@
 
 #include "base/array.h"
 #include "base/status.h"
+#include "volume/volume.h"
 
 namespace cleave::edit {
 namespace {
@@ -15,8 +16,6 @@ namespace {
 using graph::Edge;
 using graph::EdgeEnds;
 using graph::NodeId;
-
-constexpr int kScale = 0;
 
 // The distance between two boxes in nm; 0 where they overlap.
 double DistanceNm(const Box& a, const Box& b, VoxelSizeNm voxel_size_nm) {
@@ -151,7 +150,7 @@ class Router {
       return known->second;
     }
     const Box chunk = layout_.ChunkBox(layout_.ChunkOf(id));
-    CLEAVE_ASSIGN_OR_RETURN(const Array3<uint64_t> labels, planned_.volume().ReadBox(kScale, chunk));
+    CLEAVE_ASSIGN_OR_RETURN(const Array3<uint64_t> labels, planned_.volume().ReadBox(volume::kFinestScale, chunk));
     Box box{chunk.hi, chunk.lo};
     for (int64_t z = 0; z < labels.extent().z; ++z) {
       for (int64_t y = 0; y < labels.extent().y; ++y) {

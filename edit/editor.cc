@@ -19,8 +19,6 @@ namespace {
 
 using graph::NodeId;
 
-constexpr int kScale = 0;
-
 std::vector<NodeId> SupervoxelsOf(const std::vector<MarkedPoint>& points) {
   std::vector<NodeId> ids;
   for (const MarkedPoint& point : points) {
@@ -101,7 +99,8 @@ absl::Status Editor::Recover() {
 }
 
 absl::StatusOr<std::vector<MarkedPoint>> Editor::LookUp(const std::vector<VoxelPoint>& points) const {
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<uint64_t> labels, dataset_.segmentation().ReadVoxels(kScale, points));
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<uint64_t> labels,
+                          dataset_.segmentation().ReadVoxels(volume::kFinestScale, points));
   std::vector<MarkedPoint> marked;
   for (size_t i = 0; i < points.size(); ++i) {
     if (labels[i] == 0) {

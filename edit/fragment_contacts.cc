@@ -5,14 +5,13 @@
 #include "base/array.h"
 #include "base/parallel.h"
 #include "base/status.h"
+#include "volume/volume.h"
 
 namespace cleave::edit {
 namespace {
 
 using graph::EdgeEnds;
 using graph::NodeId;
-
-constexpr int kScale = 0;
 
 // One changed chunk and the voxels around it. A face between two fragments is counted from its lower voxel only, one
 // between a fragment and anything else from the fragment, so each face counts once over all chunks.
@@ -124,7 +123,7 @@ absl::StatusOr<FragmentContacts> FindContacts(const PlannedVolume& planned, cons
         const ChangedChunk& changed = split.changed_chunks[static_cast<size_t>(i)];
         const Box chunk = layout.ChunkBox({graph::kL2Layer, changed.chunk});
         const Box grown = Intersect(Grow(changed.box, {1, 1, 1}), layout.volume());
-        CLEAVE_ASSIGN_OR_RETURN(const Array3<uint64_t> labels, planned.volume().ReadBox(kScale, grown));
+        CLEAVE_ASSIGN_OR_RETURN(const Array3<uint64_t> labels, planned.volume().ReadBox(volume::kFinestScale, grown));
         const auto local = [&](const Box& box) { return BoxAt(box.lo - grown.lo, box.extent()); };
         ChunkScan scan(fragments, labels.view(), local(changed.box), local(chunk));
         scan.Run();

@@ -26,7 +26,7 @@ using graph::NodeId;
 
 namespace {
 
-constexpr absl::string_view kAdvice = "restore the table's rows of these nodes from a backup";
+constexpr absl::string_view kRestoreAdvice = "restore the table's rows of these nodes from a backup";
 
 }  // namespace
 
@@ -60,7 +60,7 @@ class HierarchyCheck {
  private:
   void Find(int invariant, std::string what, std::vector<NodeId> ids) {
     run_.findings_.Add(
-        {invariant, std::move(what), graph::ToIntegers(ids), layout_.ChunkBox(chunk_), std::string(kAdvice)});
+        {invariant, std::move(what), graph::ToIntegers(ids), layout_.ChunkBox(chunk_), std::string(kRestoreAdvice)});
   }
 
   // Children, and the far ends of cross edges.

@@ -19,7 +19,8 @@ namespace {
 
 using graph::NodeId;
 
-constexpr absl::string_view kAdvice = "read the voxels as they were at the generation before, and report a defect";
+constexpr absl::string_view kReportAdvice =
+    "read the voxels as they were at the generation before, and report a defect";
 
 // What an operation may do to a voxel.
 class Moves {
@@ -113,7 +114,7 @@ absl::Status FsckRun::CheckMovedVoxels(uint64_t generation, const std::vector<co
                                   ", which is no fragment of it"),
                      {pair.first, pair.second},
                      box,
-                     std::string(kAdvice)});
+                     std::string(kReportAdvice)});
     }
     for (const NodeId fragment : fragments) {
       if (layout.ChunkOf(fragment).position == chunk && !tally.fragments.contains(Value(fragment))) {
@@ -121,7 +122,7 @@ absl::Status FsckRun::CheckMovedVoxels(uint64_t generation, const std::vector<co
                        absl::StrCat(name, " made the fragment ", Value(fragment), ", which has no voxels"),
                        {Value(fragment)},
                        box,
-                       std::string(kAdvice)});
+                       std::string(kReportAdvice)});
       }
     }
     return absl::OkStatus();
@@ -143,7 +144,7 @@ absl::Status FsckRun::CheckSplitApart(const OperationRecord& record) {
                         ", its log says ", absl::StrJoin(graph::ToIntegers(*supervoxels[side]), ", ")),
            {Value(record.id)},
            std::nullopt,
-           std::string(kAdvice)});
+           std::string(kReportAdvice)});
     }
     CLEAVE_ASSIGN_OR_RETURN(roots[side], view.Roots(*supervoxels[side]));
   }

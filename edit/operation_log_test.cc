@@ -20,7 +20,7 @@ namespace {
 using graph::NodeId;
 using graph::OperationId;
 
-OperationRecord Example() {
+OperationRecord ExampleRecord() {
   OperationRecord record;
   record.id = OperationId{12};
   record.kind = OperationKind::kSplit;
@@ -67,10 +67,10 @@ void ExpectSame(const OperationRecord& a, const OperationRecord& b) {
 TEST(OperationLog, GivesBackWhatWasWritten) {
   table::MemoryTable table;
   OperationLog log(table);
-  ASSERT_TRUE(log.Write(Example()).ok());
+  ASSERT_TRUE(log.Write(ExampleRecord()).ok());
   const auto read = log.Read(OperationId{12});
   ASSERT_TRUE(read.ok()) << read.status();
-  ExpectSame(*read, Example());
+  ExpectSame(*read, ExampleRecord());
   EXPECT_TRUE(absl::IsNotFound(log.Read(OperationId{13}).status()));
 }
 
@@ -86,7 +86,7 @@ TEST(OperationLog, ARowOfANodeIsNoOperation) {
 TEST(OperationLog, ALaterWriteReplacesStatusAndScope) {
   table::MemoryTable table;
   OperationLog log(table);
-  OperationRecord record = Example();
+  OperationRecord record = ExampleRecord();
   record.status = OperationStatus::kWriteStarted;
   ASSERT_TRUE(log.Write(record).ok());
   record.status = OperationStatus::kSuccess;
@@ -101,7 +101,7 @@ TEST(OperationLog, ListsOperationsAndNothingElse) {
   table::MemoryTable table;
   OperationLog log(table);
   for (const uint64_t id : {30, 4, 100}) {
-    OperationRecord record = Example();
+    OperationRecord record = ExampleRecord();
     record.id = OperationId{id};
     ASSERT_TRUE(log.Write(record).ok());
   }
@@ -129,7 +129,7 @@ TEST(OperationLog, ListsOperationsAndNothingElse) {
 TEST(OperationLog, ADamagedColumnIsNamed) {
   table::MemoryTable table;
   OperationLog log(table);
-  ASSERT_TRUE(log.Write(Example()).ok());
+  ASSERT_TRUE(log.Write(ExampleRecord()).ok());
   const table::RowMutation damage[] = {
       {table::OperationRowKey(12), {table::SetCell{table::columns::kSourceId, std::nullopt, "odd"}}}};
   ASSERT_TRUE(table.Apply(damage).ok());

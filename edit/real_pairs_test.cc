@@ -23,9 +23,9 @@ namespace cleave::edit {
 namespace {
 
 constexpr int64_t kVoxelsMin = 4000;
-const VoxelSizeNm kVoxelSize{8, 8, 40};
+const VoxelSizeNm kPinkyVoxelSize{8, 8, 40};
 
-struct Pair {
+struct RealPair {
   uint64_t a = 0;
   uint64_t b = 0;
   VoxelPoint source;          // in a
@@ -35,7 +35,7 @@ struct Pair {
 };
 
 struct Choice {
-  std::vector<Pair> pairs;
+  std::vector<RealPair> pairs;
   Array3<uint32_t> pieces;  // every segment's connected pieces, numbered
 };
 
@@ -46,19 +46,19 @@ Choice ChoosePairs(const Array3<uint64_t>& labels, size_t count) {
     ++voxels[choice.pieces.data()[i]];
   }
   std::vector<ingest::FusePair> touching;
-  for (const ingest::TouchingPair& pair : ingest::TouchingPairs(labels.view(), kVoxelSize)) {
+  for (const ingest::TouchingPair& pair : ingest::TouchingPairs(labels.view(), kPinkyVoxelSize)) {
     touching.push_back({pair.a, pair.b});
   }
   touching.resize(std::min(touching.size(), 20 * count));
   const std::vector<std::optional<ingest::ContactSeeds>> seeds =
-      ingest::SuggestSeeds(labels.view(), touching, kVoxelSize);
+      ingest::SuggestSeeds(labels.view(), touching, kPinkyVoxelSize);
   std::set<uint64_t> used;
   for (size_t i = 0; i < touching.size() && choice.pairs.size() < count; ++i) {
     const auto [a, b] = touching[i];
     if (!seeds[i].has_value() || used.contains(a) || used.contains(b)) {
       continue;
     }
-    const Pair pair{
+    const RealPair pair{
         a, b, seeds[i]->source, seeds[i]->sink, choice.pieces[seeds[i]->source], choice.pieces[seeds[i]->sink]};
     if (std::min(voxels[pair.source_piece], voxels[pair.sink_piece]) >= kVoxelsMin) {
       used.insert({a, b});
@@ -69,7 +69,7 @@ Choice ChoosePairs(const Array3<uint64_t>& labels, size_t count) {
 }
 
 // The share of the pair's voxels that lie in the object of their own point.
-double Agreement(const Pair& pair, const Array3<uint32_t>& pieces, const Array3<uint64_t>& supervoxels,
+double Agreement(const RealPair& pair, const Array3<uint32_t>& pieces, const Array3<uint64_t>& supervoxels,
                  const std::map<uint64_t, uint64_t>& root_of) {
   const uint64_t source_root = root_of.at(supervoxels[pair.source]);
   const uint64_t sink_root = root_of.at(supervoxels[pair.sink]);
@@ -94,8 +94,8 @@ double Agreement(const Pair& pair, const Array3<uint32_t>& pieces, const Array3<
 void SplitPairs(const Array3<uint64_t>& labels, Extent3 chunk_size, size_t count, std::vector<double>& agreements) {
   const Choice choice = ChoosePairs(labels, count);
   ASSERT_EQ(choice.pairs.size(), count);
-  ProjectOptions options{.chunk_size = chunk_size, .voxel_size_nm = kVoxelSize};
-  for (const Pair& pair : choice.pairs) {
+  ProjectOptions options{.chunk_size = chunk_size, .voxel_size_nm = kPinkyVoxelSize};
+  for (const RealPair& pair : choice.pairs) {
     options.fuse.push_back({pair.a, pair.b});
   }
   store::TemporaryFolder folder;
@@ -104,7 +104,7 @@ void SplitPairs(const Array3<uint64_t>& labels, Extent3 chunk_size, size_t count
   ASSERT_NE(project.editor, nullptr);
   graph::Dataset& dataset = *project.dataset;
   Array3<uint64_t> before = ExportSupervoxels(dataset);
-  for (const Pair& pair : choice.pairs) {
+  for (const RealPair& pair : choice.pairs) {
     SCOPED_TRACE(absl::StrCat("segments ", pair.a, " and ", pair.b, ", source ", ToString(pair.source), ", sink ",
                               ToString(pair.sink)));
     ASSERT_EQ(RootAt(dataset, pair.source), RootAt(dataset, pair.sink)) << "the pair was not fused";

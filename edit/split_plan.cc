@@ -18,6 +18,7 @@
 #include "graph/hierarchy.h"
 #include "graph/local_graph.h"
 #include "table/table.h"
+#include "volume/volume.h"
 
 namespace cleave::edit {
 namespace {
@@ -25,7 +26,6 @@ namespace {
 using graph::EdgeEnds;
 using graph::NodeId;
 
-constexpr int kScale = 0;
 // A family is cut in voxels once as a rule; fragments that still meet elsewhere in it ask for another round.
 constexpr int kVoxelRoundsMax = 4;
 
@@ -176,7 +176,8 @@ class Attempt {
       for (const MarkedPoint& point : points) {
         voxels.push_back(point.point);
       }
-      CLEAVE_ASSIGN_OR_RETURN(const std::vector<uint64_t> labels, planned_->volume().ReadVoxels(kScale, voxels));
+      CLEAVE_ASSIGN_OR_RETURN(const std::vector<uint64_t> labels,
+                              planned_->volume().ReadVoxels(volume::kFinestScale, voxels));
       ids = graph::ToNodeIds(labels);
       return absl::OkStatus();
     };

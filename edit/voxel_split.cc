@@ -14,13 +14,13 @@
 #include "base/status.h"
 #include "cut/components.h"
 #include "cut/voxel_cut.h"
+#include "volume/volume.h"
 
 namespace cleave::edit {
 namespace {
 
 using graph::NodeId;
 
-constexpr int kScale = 0;
 constexpr int kSidesMax = 64;  // sides of one piece are a 64-bit set
 
 // The work on one family: arrays that several steps share.
@@ -52,7 +52,7 @@ class Splitter {
       CLEAVE_RETURN_IF_ERROR(ForEachChunk(chunks_, [&](ChunkPoint chunk) {
         const Box part = ChunkBox(chunk);
         return planned_.volume().ReadBoxMapped(
-            kScale, part, [this](uint64_t id) -> uint8_t { return index_of_.contains(id) ? 1 : 0; },
+            volume::kFinestScale, part, [this](uint64_t id) -> uint8_t { return index_of_.contains(id) ? 1 : 0; },
             mask.view().Crop(Local(part)));
       }));
     }
@@ -196,7 +196,7 @@ class Splitter {
       return piece;
     }
     CLEAVE_RETURN_IF_ERROR(planned_.volume().ReadBoxMapped(
-        kScale, box,
+        volume::kFinestScale, box,
         [this](uint64_t id) -> uint32_t {
           const auto found = index_of_.find(id);
           return found == index_of_.end() ? 0 : found->second + 1;
@@ -258,11 +258,11 @@ class Splitter {
     const Box whole = ChunkBox(chunk);
     const volume::Volume& volume = planned_.volume();
     std::vector<store::KeyedWrite> writes;
-    for (const ChunkPoint storage_chunk : volume.grid(kScale).ChunksOver(changed)) {
-      const Box part = volume.grid(kScale).BoxOf(storage_chunk);
+    for (const ChunkPoint storage_chunk : volume.grid(volume::kFinestScale).ChunksOver(changed)) {
+      const Box part = volume.grid(volume::kFinestScale).BoxOf(storage_chunk);
       if (!whole.Contains(part)) {
         return absl::UnimplementedError(
-            absl::StrCat("the storage chunk ", volume.ChunkKey(kScale, storage_chunk),
+            absl::StrCat("the storage chunk ", volume.ChunkKey(volume::kFinestScale, storage_chunk),
                          " reaches over a border of the graph's chunks; store the segmentation in chunks that divide ",
                          cleave::ToString(layout_.chunk_size())));
       }
@@ -271,12 +271,12 @@ class Splitter {
       if (!HasAny(components)) {
         continue;
       }
-      CLEAVE_ASSIGN_OR_RETURN(const store::ReadResult read, volume.ReadChunk(kScale, storage_chunk));
-      CLEAVE_ASSIGN_OR_RETURN(Array3<uint64_t> labels, volume.DecodeChunk(kScale, storage_chunk, read));
+      CLEAVE_ASSIGN_OR_RETURN(const store::ReadResult read, volume.ReadChunk(volume::kFinestScale, storage_chunk));
+      CLEAVE_ASSIGN_OR_RETURN(Array3<uint64_t> labels, volume.DecodeChunk(volume::kFinestScale, storage_chunk, read));
       Overwrite(components, ids, labels.view().Crop(BoxAt(common.lo - part.lo, common.extent())));
       CLEAVE_ASSIGN_OR_RETURN(
           store::KeyedWrite write,
-          volume.EncodeChunkWrite(kScale, storage_chunk, std::as_const(labels).view(), read.generation));
+          volume.EncodeChunkWrite(volume::kFinestScale, storage_chunk, std::as_const(labels).view(), read.generation));
       writes.push_back(std::move(write));
     }
     return writes;

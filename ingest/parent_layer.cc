@@ -19,7 +19,7 @@ using graph::ChunkAddress;
 using graph::Dataset;
 using graph::NodeId;
 
-constexpr int64_t kChunksPerThread = 8;  // in a batch, so that no thread waits for long
+constexpr int64_t kParentsPerThread = 8;  // in a batch, so that no thread waits for long
 
 absl::StatusOr<std::vector<NewParent>> PlanChunk(Dataset& dataset, const ChunkAddress& chunk) {
   std::vector<ChildNode> children;
@@ -59,7 +59,7 @@ absl::StatusOr<int64_t> MakeParentLayer(const Workplace& workplace, int layer) {
   Dataset& dataset = workplace.dataset;
   const ChunkPoint counts = dataset.layout().ChunkCounts(layer);
   const int64_t chunk_count = counts.x * counts.y * counts.z;
-  const int64_t batch_size = kChunksPerThread * workplace.threads;
+  const int64_t batch_size = kParentsPerThread * workplace.threads;
   int64_t roots = 0;
   workplace.progress.Begin(absl::StrCat("layer ", layer), chunk_count, "chunks");
   for (int64_t begin = 0; begin < chunk_count; begin += batch_size) {

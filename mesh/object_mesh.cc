@@ -17,8 +17,6 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "vertices and triangles are copied as they stand in memory");
 
-constexpr int kScale = 0;
-
 template <typename T>
 void Append(const T* values, size_t count, std::string& bytes) {
   bytes.append(reinterpret_cast<const char*>(values), count * sizeof(T));
@@ -55,7 +53,7 @@ absl::StatusOr<Mesh> MeshOfNode(graph::Dataset& dataset, graph::NodeId node, con
   const auto read_chunk = [&](int64_t i) {
     const Box part = part_of(chunks[static_cast<size_t>(i)]);
     absl::Status status = dataset.segmentation().ReadBoxMapped(
-        kScale, part, [&](uint64_t id) -> uint8_t { return wanted.contains(id) ? 1 : 0; },
+        volume::kFinestScale, part, [&](uint64_t id) -> uint8_t { return wanted.contains(id) ? 1 : 0; },
         mask.view().Crop({part.lo - all.lo, part.hi - all.lo}));
     progress.Advance(1);
     return status;

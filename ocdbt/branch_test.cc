@@ -47,12 +47,12 @@ void CheckHistory(const Database& database, const std::map<uint64_t, Map>& expec
   }
 }
 
-struct Shape {
+struct BranchShape {
   uint8_t arity_log2;
   ManifestKind kind;
 };
 
-class Branches : public testing::TestWithParam<Shape> {
+class Branches : public testing::TestWithParam<BranchShape> {
  protected:
   std::shared_ptr<store::MemoryStore> store_ = std::make_shared<store::MemoryStore>();
   std::unique_ptr<Database> database_ =
@@ -159,8 +159,9 @@ TEST_P(Branches, StoppedAnywhereCanBeMadeAgain) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Branches,
-                         testing::Values(Shape{1, ManifestKind::kSingle}, Shape{2, ManifestKind::kSingle},
-                                         Shape{4, ManifestKind::kSingle}, Shape{1, ManifestKind::kNumbered}));
+                         testing::Values(BranchShape{1, ManifestKind::kSingle}, BranchShape{2, ManifestKind::kSingle},
+                                         BranchShape{4, ManifestKind::kSingle},
+                                         BranchShape{1, ManifestKind::kNumbered}));
 
 TEST(Branch, OfAForkLiesInTheFork) {
   const auto base = std::make_shared<store::MemoryStore>();

@@ -10,24 +10,13 @@
 #include "gtest/gtest.h"
 
 #include "base/parallel.h"
+#include "ocdbt/history_testing.h"
 #include "ocdbt/test_bytes.h"
 #include "ocdbt/tree_check.h"
 #include "store/memory_store.h"
 
 namespace cleave::ocdbt {
 namespace {
-
-std::map<std::string, std::string> ReadAll(const Snapshot& snapshot) {
-  std::map<std::string, std::string> all;
-  EXPECT_TRUE(snapshot
-                  .Scan({},
-                        [&](const ScannedEntry& entry) -> absl::StatusOr<bool> {
-                          all[std::string(entry.key)] = snapshot.ReadValue(entry.value).value();
-                          return true;
-                        })
-                  .ok());
-  return all;
-}
 
 TEST(BulkWriter, AgreesWithAMapOverWhatWasThere) {
   std::mt19937 random(TestSeed());

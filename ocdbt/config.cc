@@ -12,13 +12,13 @@ constexpr int32_t kMinZstdLevel = -131072;
 constexpr int32_t kMaxZstdLevel = 22;
 constexpr uint8_t kMaxArityLog2 = 16;
 
-std::string Json(const Uuid& uuid) {
+std::string JsonText(const Uuid& uuid) {
   return absl::StrCat(
       "\"", absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(uuid.data()), uuid.size())), "\"");
 }
-std::string Json(ManifestKind kind) { return kind == ManifestKind::kSingle ? "\"single\"" : "\"numbered\""; }
-std::string Json(uint32_t number) { return absl::StrCat(number); }
-std::string Json(const Compression& compression) {
+std::string JsonText(ManifestKind kind) { return kind == ManifestKind::kSingle ? "\"single\"" : "\"numbered\""; }
+std::string JsonText(uint32_t number) { return absl::StrCat(number); }
+std::string JsonText(const Compression& compression) {
   return compression.zstd ? absl::StrCat(R"({"id":"zstd","level":)", compression.level, "}") : "null";
 }
 
@@ -27,8 +27,8 @@ absl::Status CheckMember(absl::string_view name, const std::optional<T>& expecte
   if (!expected || *expected == actual) {
     return absl::OkStatus();
   }
-  return absl::FailedPreconditionError(
-      absl::StrCat("Configuration mismatch on ", name, ": expected ", Json(*expected), " but received ", Json(actual)));
+  return absl::FailedPreconditionError(absl::StrCat("Configuration mismatch on ", name, ": expected ",
+                                                    JsonText(*expected), " but received ", JsonText(actual)));
 }
 
 }  // namespace
@@ -102,10 +102,11 @@ Config DecodeConfig(ByteReader& reader) {
 }
 
 std::string ConfigJson(const Config& config) {
-  return absl::StrCat(R"({"compression":)", Json(config.compression), R"(,"manifest_kind":)",
-                      Json(config.manifest_kind), R"(,"max_decoded_node_bytes":)", config.max_decoded_node_bytes,
-                      R"(,"max_inline_value_bytes":)", config.max_inline_value_bytes, R"(,"uuid":)", Json(config.uuid),
-                      R"(,"version_tree_arity_log2":)", static_cast<int>(config.version_tree_arity_log2), "}");
+  return absl::StrCat(R"({"compression":)", JsonText(config.compression), R"(,"manifest_kind":)",
+                      JsonText(config.manifest_kind), R"(,"max_decoded_node_bytes":)", config.max_decoded_node_bytes,
+                      R"(,"max_inline_value_bytes":)", config.max_inline_value_bytes, R"(,"uuid":)",
+                      JsonText(config.uuid), R"(,"version_tree_arity_log2":)",
+                      static_cast<int>(config.version_tree_arity_log2), "}");
 }
 
 }  // namespace cleave::ocdbt

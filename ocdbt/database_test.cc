@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 
 #include "base/crash_point.h"
+#include "ocdbt/history_testing.h"
 #include "ocdbt/manifest_store.h"
 #include "ocdbt/test_bytes.h"
 #include "ocdbt/tree_check.h"
@@ -35,20 +36,6 @@ using testing::HasSubstr;
 
 std::shared_ptr<store::Store> Memory() { return std::make_shared<store::MemoryStore>(); }
 
-Map ReadAll(const Snapshot& snapshot) {
-  Map all;
-  const absl::Status status = snapshot.Scan({}, [&](const ScannedEntry& entry) -> absl::StatusOr<bool> {
-    absl::StatusOr<std::string> value = snapshot.ReadValue(entry.value);
-    if (!value.ok()) {
-      return value.status();
-    }
-    all[std::string(entry.key)] = *std::move(value);
-    return true;
-  });
-  EXPECT_TRUE(status.ok()) << status;
-  return all;
-}
-
 GenerationNumber Put(Database& database, const std::string& key, const std::string& value) {
   WriteBatch batch;
   batch.Put(key, value);
@@ -57,20 +44,20 @@ GenerationNumber Put(Database& database, const std::string& key, const std::stri
   return committed.ok() ? committed->generation : GenerationNumber{};
 }
 
-struct Shape {
+struct DatabaseShape {
   uint32_t max_node_bytes;
   uint32_t max_inline_bytes;
   uint8_t arity_log2;
   ManifestKind kind = ManifestKind::kSingle;
 };
 
-std::string NameOfShape(const testing::TestParamInfo<Shape>& param) {
-  const Shape& shape = param.param;
+std::string NameOfShape(const testing::TestParamInfo<DatabaseShape>& param) {
+  const DatabaseShape& shape = param.param;
   return absl::StrCat("Nodes", shape.max_node_bytes, "Inline", shape.max_inline_bytes, "Arity",
                       static_cast<int>(shape.arity_log2), shape.kind == ManifestKind::kNumbered ? "Numbered" : "");
 }
 
-class RandomBatches : public testing::TestWithParam<Shape> {
+class RandomBatches : public testing::TestWithParam<DatabaseShape> {
  protected:
   std::mt19937 random_{TestSeed()};
 
@@ -170,10 +157,12 @@ TEST_P(RandomBatches, AgreeWithAMapAtEveryVersion) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, RandomBatches,
-                         testing::Values(Shape{0, 0, 1}, Shape{1, 0, 2}, Shape{1, 1 << 20, 3}, Shape{60, 0, 4},
-                                         Shape{60, 1 << 20, 1}, Shape{700, 0, 2}, Shape{700, 1 << 20, 3},
-                                         Shape{700, 100, 4}, Shape{1 << 20, 0, 4}, Shape{1 << 20, 1 << 20, 1},
-                                         Shape{131072, 4096, 4}, Shape{700, 10, 1, ManifestKind::kNumbered}),
+                         testing::Values(DatabaseShape{0, 0, 1}, DatabaseShape{1, 0, 2}, DatabaseShape{1, 1 << 20, 3},
+                                         DatabaseShape{60, 0, 4}, DatabaseShape{60, 1 << 20, 1},
+                                         DatabaseShape{700, 0, 2}, DatabaseShape{700, 1 << 20, 3},
+                                         DatabaseShape{700, 100, 4}, DatabaseShape{1 << 20, 0, 4},
+                                         DatabaseShape{1 << 20, 1 << 20, 1}, DatabaseShape{131072, 4096, 4},
+                                         DatabaseShape{700, 10, 1, ManifestKind::kNumbered}),
                          NameOfShape);
 
 // Tells the time that a test sets.

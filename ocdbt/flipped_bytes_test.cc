@@ -30,7 +30,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr int kSteps = 4;
+constexpr int kFlipSteps = 4;
 
 // (generation, key) -> value.
 using Everything = std::map<std::pair<uint64_t, std::string>, std::string>;
@@ -46,7 +46,7 @@ std::shared_ptr<store::MemoryStore> MakeDatabase(ManifestKind kind, bool zstd) {
   OpenOptions options;
   options.prefixes.value = "values/";  // so that a test can tell them from nodes
   const auto database = Database::Create(memory, config, options).value();
-  for (int step = 0; step < kSteps; ++step) {
+  for (int step = 0; step < kFlipSteps; ++step) {
     WriteBatch batch;
     for (int i = 0; i < 4; ++i) {
       batch.Put(absl::StrCat("key/", step, "/", i), absl::StrCat("value ", step, std::string(i == 1 ? 40 : 5, '.')));
@@ -98,7 +98,7 @@ class Reading {
       Fail(database.status());
       return;
     }
-    for (uint64_t generation = 1; generation <= kSteps + 1; ++generation) {
+    for (uint64_t generation = 1; generation <= kFlipSteps + 1; ++generation) {
       const auto snapshot = (*database)->At(GenerationNumber{generation});
       if (snapshot.ok()) {
         ReadVersion(*snapshot, keys);
@@ -202,7 +202,7 @@ class FlippedBytes : public testing::TestWithParam<std::pair<ManifestKind, bool>
 
 TEST_P(FlippedBytes, AreNoticedWhereTheFormatHasAChecksum) {
   std::set<std::string> keys = {"", "absent", "key/9/9", "zzz"};
-  for (int step = 0; step < kSteps; ++step) {
+  for (int step = 0; step < kFlipSteps; ++step) {
     for (int i = 0; i < 4; ++i) {
       keys.insert(absl::StrCat("key/", step, "/", i));
     }

@@ -21,7 +21,7 @@ namespace {
 
 using testing::HasSubstr;
 
-void Put(Database& database, const std::string& key, const std::string& value) {
+void PutKey(Database& database, const std::string& key, const std::string& value) {
   WriteBatch batch;
   batch.Put(key, value);
   const absl::Status status = database.Commit(batch).status();
@@ -49,7 +49,7 @@ class Forks : public testing::TestWithParam<ManifestKind> {
     config.max_inline_value_bytes = 4;
     const auto database = Database::Create(base_, config).value();
     for (int i = 0; i < 9; ++i) {
-      Put(*database, absl::StrCat("key", i), absl::StrCat("base value ", i));
+      PutKey(*database, absl::StrCat("key", i), absl::StrCat("base value ", i));
     }
   }
   ForkPlace Place(const std::string& name) { return {base_, std::make_shared<store::MemoryStore>(), name}; }
@@ -66,8 +66,8 @@ TEST_P(Forks, ShareTheBaseAndNothingElse) {
   EXPECT_EQ(ForkDatabase(one).code(), absl::StatusCode::kFailedPrecondition) << "there already";
   const auto first = OpenFork(one).value(), second = OpenFork(two).value();
   for (int i = 0; i < 20; ++i) {
-    Put(*first, absl::StrCat("key", i), absl::StrCat("first ", i));
-    Put(*second, absl::StrCat("key", i), absl::StrCat("second ", i));
+    PutKey(*first, absl::StrCat("key", i), absl::StrCat("first ", i));
+    PutKey(*second, absl::StrCat("key", i), absl::StrCat("second ", i));
   }
   for (uint64_t generation = 1; generation <= 10; ++generation) {
     EXPECT_EQ(first->At(GenerationNumber{generation})->List({})->size(), generation - 1);
@@ -91,14 +91,14 @@ TEST_P(Forks, CanBeForkedThemselves) {
   const ForkPlace one = Place("one");
   ASSERT_TRUE(ForkDatabase(one).ok());
   const auto first = OpenFork(one).value();
-  Put(*first, "own", "of the first");
+  PutKey(*first, "own", "of the first");
   const ForkedStore stack = StackFork(one).value();
   ASSERT_TRUE(SealDatabase(*stack.store).ok());
   EXPECT_EQ(OpenFork(one).status().code(), absl::StatusCode::kFailedPrecondition);
   const ForkPlace two{stack.store, std::make_shared<store::MemoryStore>(), "two"};
   ASSERT_TRUE(ForkDatabase(two).ok());
   const auto second = OpenFork(two).value();
-  Put(*second, "own", "of the second, too long to be inline");
+  PutKey(*second, "own", "of the second, too long to be inline");
   EXPECT_EQ(second->Newest()->Read("own")->value, "of the second, too long to be inline");
   EXPECT_EQ(second->Newest()->Read("key8")->value, "base value 8");
   EXPECT_EQ(second->At(GenerationNumber{11})->Read("own")->value, "of the first");
@@ -156,7 +156,7 @@ TEST(Dump, TellsEverythingFromTheManifestDown) {
   config.version_tree_arity_log2 = 1;
   const auto database = Database::Create(store, config).value();
   for (int i = 0; i < 5; ++i) {
-    Put(*database, absl::StrCat("key", i), i == 0 ? "in" : "outside\xff");
+    PutKey(*database, absl::StrCat("key", i), i == 0 ? "in" : "outside\xff");
   }
   const auto manifest = nlohmann::json::parse(DumpManifest(*store).value());
   EXPECT_EQ(manifest["config"]["version_tree_arity_log2"], 1);

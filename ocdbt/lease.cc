@@ -17,7 +17,7 @@
 namespace cleave::ocdbt {
 namespace {
 
-constexpr absl::string_view kRecordKind = "lease";
+constexpr absl::string_view kLeaseKind = "lease";
 
 std::string HolderText() {
   std::array<char, 256> host{};
@@ -96,10 +96,10 @@ Lease::~Lease() {
 absl::Status Lease::Renew() {
   const absl::Time expires = options_.clock->Now() + options_.duration;
   CLEAVE_RETURN_IF_ERROR(store_
-                             ->Write(key_, EncodeRecord(kRecordKind, {{"begun", NanosecondsText(begun_)},
-                                                                      {"expires", NanosecondsText(expires)},
-                                                                      {"holder", HolderText()},
-                                                                      {"version", absl::BytesToHexString(manifest_)}}))
+                             ->Write(key_, EncodeRecord(kLeaseKind, {{"begun", NanosecondsText(begun_)},
+                                                                     {"expires", NanosecondsText(expires)},
+                                                                     {"holder", HolderText()},
+                                                                     {"version", absl::BytesToHexString(manifest_)}}))
                              .status());
   const std::lock_guard lock(mutex_);
   expires_ = expires;
@@ -122,7 +122,7 @@ void Lease::RenewUntilStopped() {
 }
 
 absl::StatusOr<LeaseRecord> DecodeLease(absl::string_view text) {
-  CLEAVE_ASSIGN_OR_RETURN(const RecordLines lines, DecodeRecord(kRecordKind, text));
+  CLEAVE_ASSIGN_OR_RETURN(const RecordLines lines, DecodeRecord(kLeaseKind, text));
   LeaseRecord record;
   bool begun = false, expires = false;
   for (const std::vector<std::string>& line : lines) {

@@ -16,6 +16,7 @@
 #include "base/crash_point.h"
 #include "ocdbt/bulk_writer.h"
 #include "ocdbt/database.h"
+#include "ocdbt/history_testing.h"
 #include "ocdbt/manifest_store.h"
 #include "ocdbt/test_bytes.h"
 #include "ocdbt/tree_check.h"
@@ -33,7 +34,7 @@ using Contents = std::map<std::string, std::string>;
 using store::PowerCutDisk;
 using Kept = PowerCutDisk::Kept;
 
-Config SmallConfig(ManifestKind kind) {
+Config PowerCutConfig(ManifestKind kind) {
   Config config;
   config.max_decoded_node_bytes = 200;
   config.max_inline_value_bytes = 20;
@@ -49,20 +50,6 @@ struct Model {
   void Announce(Contents next) { versions[versions.empty() ? 1 : versions.rbegin()->first + 1] = std::move(next); }
   void Acknowledge() { acknowledged = versions.rbegin()->first; }
 };
-
-Contents ReadAll(const Snapshot& snapshot) {
-  Contents all;
-  const absl::Status status = snapshot.Scan({}, [&](const ScannedEntry& entry) -> absl::StatusOr<bool> {
-    absl::StatusOr<std::string> value = snapshot.ReadValue(entry.value);
-    if (!value.ok()) {
-      return value.status();
-    }
-    all[std::string(entry.key)] = *std::move(value);
-    return true;
-  });
-  EXPECT_TRUE(status.ok()) << status;
-  return all;
-}
 
 // Opens what a power cut has left, compares all of it with the model, and writes on.
 void CheckSurvivor(const std::shared_ptr<store::Store>& store, const Model& model) {
@@ -228,7 +215,7 @@ TEST_P(PowerCut, LeavesTheStateBeforeOrAfterEachCommit) {
   options.target_data_file_bytes = 300;  // several data files a commit
   options.prefixes.value = "v/";
   NextContents();  // generation 1 is empty
-  const auto database = Database::Create(files, SmallConfig(GetParam()), options).value();
+  const auto database = Database::Create(files, PowerCutConfig(GetParam()), options).value();
   model_.Acknowledge();
   for (int step = 0; step < (SmallScale() ? 3 : 8) && !HasFatalFailure(); ++step) {
     Commit(*database, step);

@@ -21,9 +21,9 @@ namespace {
 using Map = std::map<std::string, std::string>;
 using testing::HasSubstr;
 
-std::shared_ptr<store::Store> Memory() { return std::make_shared<store::MemoryStore>(); }
+std::shared_ptr<store::Store> EmptyStore() { return std::make_shared<store::MemoryStore>(); }
 
-Map ReadAll(const Snapshot& snapshot) {
+Map ReadListed(const Snapshot& snapshot) {
   const std::vector<std::string> keys = snapshot.List({}).value();
   const auto values = snapshot.ReadMany(keys).value();
   Map all;
@@ -35,7 +35,7 @@ Map ReadAll(const Snapshot& snapshot) {
 
 // Every node on the way to many keys is read once, and values that lie side by side come together.
 TEST(ReadMany, TakesFewReads) {
-  const auto store = std::make_shared<store::FaultyStore>(Memory());
+  const auto store = std::make_shared<store::FaultyStore>(EmptyStore());
   Config config;
   config.max_decoded_node_bytes = 1000;
   config.max_inline_value_bytes = 10;
@@ -66,7 +66,7 @@ TEST(ReadMany, TakesFewReads) {
 }
 
 TEST(ReadMany, ErrorsNameTheObject) {
-  const auto store = Memory();
+  const auto store = EmptyStore();
   OpenOptions options;
   options.prefixes.value = "v/";
   const auto database = Database::Create(store, {}, options).value();
@@ -89,28 +89,28 @@ TEST(ReadMany, ErrorsNameTheObject) {
 
 // A version that was opened shows what it showed, whatever happens to the database afterwards.
 TEST(Snapshots, StayValid) {
-  const auto store = Memory();
+  const auto store = EmptyStore();
   auto database = Database::Create(store, {}).value();
   WriteBatch first;
   first.Put("a", std::string(5000, '1'));
   ASSERT_TRUE(database->Commit(first).ok());
   const Snapshot then = database->Newest().value();
-  const Map before = ReadAll(then);
+  const Map before = ReadListed(then);
   for (int i = 0; i < 40; ++i) {
     WriteBatch batch;
     batch.DeleteRange({});
     batch.Put(absl::StrCat(i), "x");
     ASSERT_TRUE(database->Commit(batch).ok());
   }
-  EXPECT_EQ(ReadAll(then), before);
+  EXPECT_EQ(ReadListed(then), before);
   database.reset();  // the handle is gone, what it gave out is not
-  EXPECT_EQ(ReadAll(then), before);
+  EXPECT_EQ(ReadListed(then), before);
   EXPECT_EQ(then.ReadMany(std::vector<std::string>{"a"})->front(), std::string(5000, '1'));
 }
 
 // The cache keeps within its limit, and reads are right with one of any size.
 TEST(Cache, KeepsWithinItsLimit) {
-  const auto store = Memory();
+  const auto store = EmptyStore();
   Config config;
   config.max_decoded_node_bytes = 1000;
   WriteBatch batch;

@@ -16,12 +16,12 @@
 namespace cleave::ocdbt {
 namespace {
 
-struct Shape {
+struct ShrinkShape {
   uint32_t node_bytes;
   size_t value_bytes;
 };
 
-class Shrinking : public testing::TestWithParam<Shape> {
+class Shrinking : public testing::TestWithParam<ShrinkShape> {
  protected:
   std::mt19937 random_{TestSeed()};
   std::unique_ptr<Database> database_;
@@ -131,7 +131,8 @@ TEST_P(Shrinking, ByRangesAndGrowingAgain) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Shrinking,
-                         testing::Values(Shape{200, 10}, Shape{700, 30}, Shape{700, 60}, Shape{3000, 5}));
+                         testing::Values(ShrinkShape{200, 10}, ShrinkShape{700, 30}, ShrinkShape{700, 60},
+                                         ShrinkShape{3000, 5}));
 
 TEST(TreeWriter, TakesOffLevelsWhenOneChildIsLeft) {
   Config config = HistoryConfig(4);

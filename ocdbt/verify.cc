@@ -18,10 +18,10 @@
 namespace cleave::ocdbt {
 namespace {
 
-constexpr size_t kCacheBytes = size_t{64} << 20;
+constexpr size_t kVerifyCacheBytes = size_t{64} << 20;
 
 // What is below a node that is sound.
-struct Subtree {
+struct CheckedSubtree {
   Statistics statistics;
   std::string first_key;  // in full
   std::string last_key;
@@ -30,7 +30,7 @@ struct Subtree {
 class Verifier {
  public:
   Verifier(const std::shared_ptr<store::Store>& store, const VerifyOptions& options, Progress& progress)
-      : options_(options), progress_(progress), reader_(store, kCacheBytes) {}
+      : options_(options), progress_(progress), reader_(store, kVerifyCacheBytes) {}
 
   // All versions of one manifest. `name` is "", " of branch x" or " of tag x".
   void VerifyManifest(const Manifest& manifest, const std::string& name) {
@@ -94,15 +94,15 @@ class Verifier {
   }
 
   // Nothing when the subtree is damaged, which has been told then.
-  std::optional<Subtree> VerifyNode(const NodeReference& reference, const ExpectedNode& expected,
-                                    const std::string& prefix) {
+  std::optional<CheckedSubtree> VerifyNode(const NodeReference& reference, const ExpectedNode& expected,
+                                           const std::string& prefix) {
     const std::string name = absl::StrCat(Describe(reference.location), prefix);
     auto known = subtrees_.find(name);
     if (known == subtrees_.end()) {
-      std::optional<Subtree> found = ReadSubtree(reference.location, expected, prefix);
+      std::optional<CheckedSubtree> found = ReadSubtree(reference.location, expected, prefix);
       known = subtrees_.emplace(name, std::move(found)).first;
     }
-    std::optional<Subtree> subtree = known->second;
+    std::optional<CheckedSubtree> subtree = known->second;
     if (subtree && subtree->statistics != reference.statistics) {
       const Statistics& says = reference.statistics;
       const Statistics& is = subtree->statistics;
@@ -114,8 +114,8 @@ class Verifier {
     return subtree;
   }
 
-  std::optional<Subtree> ReadSubtree(const DataReference& location, const ExpectedNode& expected,
-                                     const std::string& prefix) {
+  std::optional<CheckedSubtree> ReadSubtree(const DataReference& location, const ExpectedNode& expected,
+                                            const std::string& prefix) {
     const auto node = ReadExpectedNode(reader_, expected);
     if (!node.ok()) {
       Add(node.status().message());
@@ -125,11 +125,12 @@ class Verifier {
     return (*node)->height() == 0 ? VerifyLeaf(**node, location, prefix) : VerifyInterior(**node, location, prefix);
   }
 
-  std::optional<Subtree> VerifyLeaf(const BtreeNode& leaf, const DataReference& location, const std::string& prefix) {
+  std::optional<CheckedSubtree> VerifyLeaf(const BtreeNode& leaf, const DataReference& location,
+                                           const std::string& prefix) {
     const auto entries = leaf.leaf_entries();
-    Subtree subtree{{entries.size(), location.length, 0},
-                    absl::StrCat(prefix, entries.front().key),
-                    absl::StrCat(prefix, entries.back().key)};
+    CheckedSubtree subtree{{entries.size(), location.length, 0},
+                           absl::StrCat(prefix, entries.front().key),
+                           absl::StrCat(prefix, entries.back().key)};
     for (const LeafEntry& entry : entries) {
       if (entry.value.indirect) {
         subtree.statistics.num_indirect_value_bytes += entry.value.length();
@@ -150,14 +151,14 @@ class Verifier {
     }
   }
 
-  std::optional<Subtree> VerifyInterior(const BtreeNode& node, const DataReference& location,
-                                        const std::string& prefix) {
-    Subtree subtree{{0, location.length, 0}, "", ""};
+  std::optional<CheckedSubtree> VerifyInterior(const BtreeNode& node, const DataReference& location,
+                                               const std::string& prefix) {
+    CheckedSubtree subtree{{0, location.length, 0}, "", ""};
     bool whole = true;
     for (const InteriorEntry& entry : node.interior_entries()) {
       const ExpectedNode child{entry.child.location, node.height() - 1,
                                std::string(entry.key.substr(entry.subtree_prefix_bytes))};
-      const std::optional<Subtree> below =
+      const std::optional<CheckedSubtree> below =
           VerifyNode(entry.child, child, absl::StrCat(prefix, entry.key.substr(0, entry.subtree_prefix_bytes)));
       if (!below) {
         whole = false;
@@ -182,7 +183,7 @@ class Verifier {
   VerifyReport report_;
   std::string name_;
   std::string where_;
-  absl::flat_hash_map<std::string, std::optional<Subtree>> subtrees_;
+  absl::flat_hash_map<std::string, std::optional<CheckedSubtree>> subtrees_;
   absl::flat_hash_set<std::string> seen_;  // version nodes and values
 };
 

@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string FolderOf(const std::string& path) { return fs::path(path).parent_path().string(); }
+std::string ParentFolder(const std::string& path) { return fs::path(path).parent_path().string(); }
 
 std::string BytesOf(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -60,9 +60,9 @@ void PowerCutDisk::Apply(const FileEffect& effect) {
     case FileEffect::Kind::kMakeFolder:
       break;  // its name is there for good when the folder above is synced
     case FileEffect::Kind::kSyncFolder:
-      std::erase_if(synced_names_, [&](const auto& name) { return FolderOf(name.first) == effect.path; });
+      std::erase_if(synced_names_, [&](const auto& name) { return ParentFolder(name.first) == effect.path; });
       for (const auto& [path, contents] : names_) {
-        if (FolderOf(path) == effect.path) {
+        if (ParentFolder(path) == effect.path) {
           synced_names_[path] = contents;
         }
       }
@@ -79,7 +79,7 @@ std::map<std::string, std::string> PowerCutDisk::AfterPowerCut(const Luck& luck,
   const auto choose = [&](Kept kept) { return kept == Kept::kRandom ? static_cast<Kept>(random() % 3) : kept; };
   std::map<std::string, Kept> names_of_folder;
   const auto keeps = [&](const std::string& path, bool synced) {
-    const auto [chosen, first] = names_of_folder.try_emplace(FolderOf(path), Kept::kSynced);
+    const auto [chosen, first] = names_of_folder.try_emplace(ParentFolder(path), Kept::kSynced);
     if (first) {
       chosen->second = choose(luck.names);
     }
@@ -87,7 +87,7 @@ std::map<std::string, std::string> PowerCutDisk::AfterPowerCut(const Luck& luck,
       return !synced;
     }
     bool reachable = synced;
-    for (std::string folder = FolderOf(path); folder.size() > folder_.size(); folder = FolderOf(folder)) {
+    for (std::string folder = ParentFolder(path); folder.size() > folder_.size(); folder = ParentFolder(folder)) {
       reachable &= synced_folders_.contains(folder);
     }
     return reachable;

@@ -21,8 +21,6 @@ namespace {
 const Column kA{"0", "a"};
 const Column kB{"4", "b"};
 
-absl::Time Ms(int64_t ms) { return absl::FromUnixMillis(ms); }
-
 // An engine whose batches are not atomic across rows, and that leaves all defaults in place.
 class PlainTable final : public Table {
  public:

@@ -27,7 +27,7 @@
 namespace cleave::table {
 namespace {
 
-const Column kA{"0", "a"};
+const Column kColumnA{"0", "a"};
 constexpr int kRowsPerBatch = 5;
 
 std::unique_ptr<EmbeddedTable> Create(const std::string& folder) {
@@ -38,7 +38,7 @@ std::vector<RowMutation> Batch(int number) {
   std::vector<RowMutation> batch;
   for (int row = 0; row < kRowsPerBatch; ++row) {
     const std::string text = absl::StrCat("batch ", number);
-    batch.push_back({absl::StrCat("row", row), {SetCell{kA, absl::FromUnixMillis(number), text}}});
+    batch.push_back({absl::StrCat("row", row), {SetCell{kColumnA, absl::FromUnixMillis(number), text}}});
   }
   return batch;
 }
@@ -68,10 +68,10 @@ TEST(EmbeddedTable, KeepsEverythingWhenReopened) {
   const TestFolder folder;
   ASSERT_TRUE(Create(folder.path())->Apply(Batch(1)).ok());
   ASSERT_TRUE(Create(folder.path())->ApplyUnsynced(Batch(2)).ok());  // a clean end keeps these too
-  EXPECT_EQ(Create(folder.path())->Increment("counter", kA, 3).value(), 3);
+  EXPECT_EQ(Create(folder.path())->Increment("counter", kColumnA, 3).value(), 3);
   const auto table = EmbeddedTable::Open(folder.path(), {}).value();
-  EXPECT_EQ(table->ReadRow("row0", {})->cells.at(kA).size(), 2u);
-  EXPECT_EQ(table->Increment("counter", kA, 0).value(), 3);
+  EXPECT_EQ(table->ReadRow("row0", {})->cells.at(kColumnA).size(), 2u);
+  EXPECT_EQ(table->Increment("counter", kColumnA, 0).value(), 3);
 }
 
 TEST(EmbeddedTable, RandomSequencesSurviveFlushesCompactionsAndReopening) {
@@ -224,7 +224,7 @@ TEST(EmbeddedTable, KillLosesNothingAcknowledgedAndTearsNoBatch) {
     for (const Row& row : rows) {
       EXPECT_EQ(row.cells, rows[0].cells) << "a torn batch";
     }
-    const auto stored = std::ssize(rows[0].cells.at(kA));
+    const auto stored = std::ssize(rows[0].cells.at(kColumnA));
     EXPECT_GE(stored, acknowledged);
     EXPECT_LE(stored, acknowledged + 1);  // one may have been written and not yet acknowledged
     acknowledged = static_cast<int>(stored);
@@ -267,7 +267,7 @@ int BatchesAfterPowerCut(const std::string& folder, int64_t kept_bytes, LostByte
     return 0;
   }
   EXPECT_EQ(rows.size(), static_cast<size_t>(kRowsPerBatch));
-  const std::vector<Cell>& cells = rows[0].cells.at(kA);
+  const std::vector<Cell>& cells = rows[0].cells.at(kColumnA);
   for (const Row& row : rows) {
     EXPECT_EQ(row.cells, rows[0].cells) << "a torn batch";
   }
@@ -411,7 +411,7 @@ TEST(EmbeddedTable, BulkWritesMeetSyncedOnesOnTheSameRows) {
     EXPECT_EQ(table->Increment("row0", {"1", "counter"}, 1).value(), i);
   }
   bulk.join();
-  EXPECT_EQ(table->ReadRow("row0", {})->cells.at(kA).size(), 300u);
+  EXPECT_EQ(table->ReadRow("row0", {})->cells.at(kColumnA).size(), 300u);
 }
 
 }  // namespace

@@ -13,14 +13,12 @@
 namespace cleave::table {
 namespace {
 
-const Column kA{"0", "a"};
-
-absl::Time Ms(int64_t ms) { return absl::FromUnixMillis(ms); }
+const Column kFirst{"0", "a"};
 
 std::string Values(const TableReader& table, const Filter& filter) {
   const Row row = table.ReadRow("r", filter).value();
   std::string values;
-  if (const auto it = row.cells.find(kA); it != row.cells.end()) {
+  if (const auto it = row.cells.find(kFirst); it != row.cells.end()) {
     for (const Cell& cell : it->second) {
       values += cell.value + " ";
     }
@@ -32,7 +30,7 @@ class OverlayTest : public testing::Test {
  protected:
   void SetUp() override {
     const RowMutation stored[] = {
-        {"r", {SetCell{kA, Ms(10), "10"}, SetCell{kA, Ms(20), "20"}, SetCell{kA, Ms(30), "30"}}}};
+        {"r", {SetCell{kFirst, Ms(10), "10"}, SetCell{kFirst, Ms(20), "20"}, SetCell{kFirst, Ms(30), "30"}}}};
     ASSERT_TRUE(base_.Apply(stored).ok());
   }
   void Add(std::vector<Change> changes) {
@@ -76,36 +74,36 @@ TEST_F(OverlayTest, RandomChangesReadAsIfTheyWereApplied) {
 }
 
 TEST_F(OverlayTest, CellsWithoutTimeCarryTheAsOfTime) {
-  Add({SetCell{kA, std::nullopt, "planned"}});
+  Add({SetCell{kFirst, std::nullopt, "planned"}});
   EXPECT_EQ(Values(overlay_, {.cells_per_column = 1}), "planned ");
-  EXPECT_EQ(overlay_.ReadRow("r", {})->Newest(kA)->time, Ms(100));
+  EXPECT_EQ(overlay_.ReadRow("r", {})->Newest(kFirst)->time, Ms(100));
   EXPECT_EQ(Values(overlay_, {.end = Ms(100)}), "30 20 10 ");
 }
 
 TEST_F(OverlayTest, ADeletedNewestCellUncoversTheOneBehindIt) {
-  Add({DeleteCells{kA, Ms(30)}});
+  Add({DeleteCells{kFirst, Ms(30)}});
   EXPECT_EQ(Values(overlay_, {.cells_per_column = 1}), "20 ");
   EXPECT_EQ(Values(overlay_, {.cells_per_column = 2}), "20 10 ");
 }
 
 TEST_F(OverlayTest, ACellOfTheSameTimeReplacesTheStoredOne) {
-  Add({SetCell{kA, Ms(20) + absl::Microseconds(7), "new"}});
+  Add({SetCell{kFirst, Ms(20) + absl::Microseconds(7), "new"}});
   EXPECT_EQ(Values(overlay_, {}), "30 new 10 ");
   EXPECT_EQ(Values(overlay_, {.cells_per_column = 2}), "30 new ");
 }
 
 TEST_F(OverlayTest, DeletionsHideWhatWasAddedBeforeThemOnly) {
-  Add({SetCell{kA, Ms(40), "40"}, DeleteRow{}, SetCell{kA, Ms(5), "5"}});
+  Add({SetCell{kFirst, Ms(40), "40"}, DeleteRow{}, SetCell{kFirst, Ms(5), "5"}});
   EXPECT_EQ(Values(overlay_, {}), "5 ");
-  Add({DeleteCells{kA, std::nullopt}});
+  Add({DeleteCells{kFirst, std::nullopt}});
   EXPECT_EQ(Values(overlay_, {}), "");
   EXPECT_TRUE(overlay_.ReadRange({"", ""}, {}, 0)->empty());
   EXPECT_EQ(Values(base_, {}), "30 20 10 ");
 }
 
 TEST_F(OverlayTest, LaterWritesOfTheBaseShowThrough) {
-  Add({SetCell{kA, Ms(15), "15"}});
-  const RowMutation stored[] = {{"r", {SetCell{kA, Ms(40), "40"}}}};
+  Add({SetCell{kFirst, Ms(15), "15"}});
+  const RowMutation stored[] = {{"r", {SetCell{kFirst, Ms(40), "40"}}}};
   ASSERT_TRUE(base_.Apply(stored).ok());
   EXPECT_EQ(Values(overlay_, {}), "40 30 20 15 10 ");
 }
@@ -117,9 +115,9 @@ TEST_F(OverlayTest, RefusesWhatATableRefusesAndAddsNothing) {
 }
 
 TEST_F(OverlayTest, OverlaysStack) {
-  Add({SetCell{kA, Ms(40), "40"}});
+  Add({SetCell{kFirst, Ms(40), "40"}});
   OverlayTable second(overlay_, Ms(200));
-  const RowMutation mutation[] = {{"r", {DeleteCells{kA, Ms(30)}}}};
+  const RowMutation mutation[] = {{"r", {DeleteCells{kFirst, Ms(30)}}}};
   ASSERT_TRUE(second.Add(mutation).ok());
   EXPECT_EQ(Values(second, {.cells_per_column = 2}), "40 20 ");
 }
@@ -127,13 +125,13 @@ TEST_F(OverlayTest, OverlaysStack) {
 TEST_F(OverlayTest, ReadsMayRunWhileAPlanGrows) {
   std::thread writer([&] {
     for (int i = 0; i < 200; ++i) {
-      const RowMutation mutation[] = {{"r", {DeleteCells{kA, {}}, SetCell{kA, Ms(i), "v"}}}};
+      const RowMutation mutation[] = {{"r", {DeleteCells{kFirst, {}}, SetCell{kFirst, Ms(i), "v"}}}};
       EXPECT_TRUE(overlay_.Add(mutation).ok());
     }
   });
   for (int i = 0; i < 200; ++i) {
     const Row row = overlay_.ReadRow("r", {}).value();
-    EXPECT_TRUE(row.cells.at(kA).size() == 1 || row.cells.at(kA).size() == 3);
+    EXPECT_TRUE(row.cells.at(kFirst).size() == 1 || row.cells.at(kFirst).size() == 3);
   }
   writer.join();
 }

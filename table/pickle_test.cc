@@ -8,10 +8,10 @@
 #include "absl/strings/escaping.h"
 #include "gtest/gtest.h"
 
+#include "table/test_table.h"
+
 namespace cleave::table {
 namespace {
-
-std::string Bytes(absl::string_view hex) { return absl::HexStringToBytes(hex); }
 
 struct IntegerCase {
   int64_t value;
@@ -42,8 +42,8 @@ const IntegerCase kIntegers[] = {
 TEST(Pickle, IntegersAreWrittenAsPythonDoes) {
   for (const IntegerCase& c : kIntegers) {
     EXPECT_EQ(absl::BytesToHexString(EncodePickledInteger(c.value)), c.protocol4) << c.value;
-    EXPECT_EQ(DecodePickledInteger(Bytes(c.protocol4)).value(), c.value);
-    EXPECT_EQ(DecodePickledInteger(Bytes(c.protocol2)).value(), c.value);
+    EXPECT_EQ(DecodePickledInteger(FromHex(c.protocol4)).value(), c.value);
+    EXPECT_EQ(DecodePickledInteger(FromHex(c.protocol2)).value(), c.value);
   }
 }
 
@@ -128,7 +128,7 @@ TEST(Pickle, TimesAreWrittenAsPythonDoes) {
   for (const TimeCase& c : kTimes) {
     EXPECT_EQ(absl::BytesToHexString(EncodePickledTime(Parse(c.text)).value()), c.protocol4) << c.text;
     for (const char* const pickle : {c.protocol2, c.protocol3, c.protocol4, c.protocol5}) {
-      EXPECT_EQ(DecodePickledTime(Bytes(pickle)).value(), Parse(c.text)) << c.text;
+      EXPECT_EQ(DecodePickledTime(FromHex(pickle)).value(), Parse(c.text)) << c.text;
     }
   }
 }
@@ -142,24 +142,28 @@ TEST(Pickle, TimesFinerThanAMicrosecondAreCut) {
 
 TEST(Pickle, OtherZonesAndNoZone) {
   const absl::Time time = Parse("2024-05-06T07:08:09.123456Z");
-  EXPECT_EQ(DecodePickledTime(Bytes("8004952a000000000000008c086461746574696d65948c086461746574696d65949394430a07e80506"
-                                    "07080901e24094859452942e"))
-                .value(),
-            time);
-  EXPECT_EQ(DecodePickledTime(Bytes("8004955d000000000000008c086461746574696d65948c086461746574696d65949394430a07e80506"
-                                    "02080901e2409468008c0874696d657a6f6e6594939468008c0974696d6564656c74619493944affff"
-                                    "ffff4a300b01004b008794529485945294869452942e"))
-                .value(),
-            time);
-  EXPECT_EQ(DecodePickledTime(Bytes("8004955f000000000000008c086461746574696d65948c086461746574696d65949394430a07e80506"
-                                    "09080901e2409468008c0874696d657a6f6e6594939468008c0974696d6564656c74619493944b004d"
-                                    "201c4b00879452948c04434553549486945294869452942e"))
-                .value(),
-            time);
-  EXPECT_EQ(DecodePickledTime(Bytes("8004953d000000000000008c086461746574696d65948c086461746574696d65949394430a07e80506"
-                                    "07080901e240948c047079747a948c045f555443949394295294869452942e"))
-                .value(),
-            time);
+  EXPECT_EQ(
+      DecodePickledTime(FromHex("8004952a000000000000008c086461746574696d65948c086461746574696d65949394430a07e80506"
+                                "07080901e24094859452942e"))
+          .value(),
+      time);
+  EXPECT_EQ(
+      DecodePickledTime(FromHex("8004955d000000000000008c086461746574696d65948c086461746574696d65949394430a07e80506"
+                                "02080901e2409468008c0874696d657a6f6e6594939468008c0974696d6564656c74619493944affff"
+                                "ffff4a300b01004b008794529485945294869452942e"))
+          .value(),
+      time);
+  EXPECT_EQ(
+      DecodePickledTime(FromHex("8004955f000000000000008c086461746574696d65948c086461746574696d65949394430a07e80506"
+                                "09080901e2409468008c0874696d657a6f6e6594939468008c0974696d6564656c74619493944b004d"
+                                "201c4b00879452948c04434553549486945294869452942e"))
+          .value(),
+      time);
+  EXPECT_EQ(
+      DecodePickledTime(FromHex("8004953d000000000000008c086461746574696d65948c086461746574696d65949394430a07e80506"
+                                "07080901e240948c047079747a948c045f555443949394295294869452942e"))
+          .value(),
+      time);
 }
 
 TEST(Pickle, RefusesEverythingElse) {
@@ -184,11 +188,11 @@ TEST(Pickle, RefusesEverythingElse) {
       "80049523000000000000008c086275696c74696e73948c0a56616c75654572726f729493948c017894859452942e",  // ValueError
   };
   for (const char* const hex : others) {
-    EXPECT_EQ(DecodePickledInteger(Bytes(hex)).status().code(), absl::StatusCode::kDataLoss) << hex;
-    EXPECT_EQ(DecodePickledTime(Bytes(hex)).status().code(), absl::StatusCode::kDataLoss) << hex;
+    EXPECT_EQ(DecodePickledInteger(FromHex(hex)).status().code(), absl::StatusCode::kDataLoss) << hex;
+    EXPECT_EQ(DecodePickledTime(FromHex(hex)).status().code(), absl::StatusCode::kDataLoss) << hex;
   }
-  EXPECT_EQ(DecodePickledTime(Bytes(kIntegers[0].protocol4)).status().code(), absl::StatusCode::kDataLoss);
-  EXPECT_EQ(DecodePickledInteger(Bytes(kTimes[0].protocol4)).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(DecodePickledTime(FromHex(kIntegers[0].protocol4)).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(DecodePickledInteger(FromHex(kTimes[0].protocol4)).status().code(), absl::StatusCode::kDataLoss);
 }
 
 TEST(Pickle, NamesTheGlobalThatItRefuses) {
@@ -202,7 +206,7 @@ TEST(Pickle, NamesTheGlobalThatItRefuses) {
 
 TEST(Pickle, EveryCutIsRefused) {
   for (const char* const hex : {kTimes[0].protocol2, kTimes[0].protocol4, kIntegers[0].protocol4}) {
-    const std::string pickle = Bytes(hex);
+    const std::string pickle = FromHex(hex);
     for (size_t size = 0; size < pickle.size(); ++size) {
       EXPECT_FALSE(DecodePickledTime(pickle.substr(0, size)).ok());
       EXPECT_FALSE(DecodePickledInteger(pickle.substr(0, size)).ok());
@@ -213,14 +217,14 @@ TEST(Pickle, EveryCutIsRefused) {
 
 TEST(Pickle, HostileProgramsStayCheap) {
   // Pushes memo 0 for ever; builds tuples of tuples; uses memo indexes out of range; claims to be long.
-  std::string pushes = Bytes("80024b007100");
+  std::string pushes = FromHex("80024b007100");
   for (int i = 0; i < 1000; ++i) {
-    pushes += Bytes("6800");
+    pushes += FromHex("6800");
   }
   EXPECT_FALSE(DecodePickledInteger(pushes + ".").ok());
-  EXPECT_FALSE(DecodePickledInteger(Bytes("80024b0085852e")).ok());
-  EXPECT_FALSE(DecodePickledInteger(Bytes("80024b0072ffffffff2e")).ok());
-  EXPECT_FALSE(DecodePickledInteger(Bytes("800258ffffffff2e")).ok());
+  EXPECT_FALSE(DecodePickledInteger(FromHex("80024b0085852e")).ok());
+  EXPECT_FALSE(DecodePickledInteger(FromHex("80024b0072ffffffff2e")).ok());
+  EXPECT_FALSE(DecodePickledInteger(FromHex("800258ffffffff2e")).ok());
   EXPECT_FALSE(DecodePickledInteger(std::string(5000, 'K')).ok());
 }
 

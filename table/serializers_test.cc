@@ -16,16 +16,14 @@ namespace {
 
 using Pair = std::array<uint64_t, 2>;
 
-std::string Bytes(absl::string_view hex) { return absl::HexStringToBytes(hex); }
-
 TEST(Serializers, NumbersAreLittleEndianAndUnframed) {
-  EXPECT_EQ(EncodeValue<uint64_t>(0x0102030405060708u), Bytes("0807060504030201"));
-  EXPECT_EQ(EncodeArray(std::vector<uint64_t>{1, 2}), Bytes("01000000000000000200000000000000"));
+  EXPECT_EQ(EncodeValue<uint64_t>(0x0102030405060708u), FromHex("0807060504030201"));
+  EXPECT_EQ(EncodeArray(std::vector<uint64_t>{1, 2}), FromHex("01000000000000000200000000000000"));
   EXPECT_EQ(EncodeArray(std::vector<Pair>{{1, 2}, {3, 4}}), EncodeArray(std::vector<uint64_t>{1, 2, 3, 4}));
-  EXPECT_EQ(EncodeArray(std::vector<float>{1.0f, std::numeric_limits<float>::infinity()}), Bytes("0000803f0000807f"));
-  EXPECT_EQ(EncodeArray(std::vector<int64_t>{-1}), Bytes("ffffffffffffffff"));
+  EXPECT_EQ(EncodeArray(std::vector<float>{1.0f, std::numeric_limits<float>::infinity()}), FromHex("0000803f0000807f"));
+  EXPECT_EQ(EncodeArray(std::vector<int64_t>{-1}), FromHex("ffffffffffffffff"));
   EXPECT_EQ(EncodeArray(std::vector<uint64_t>{}), "");
-  EXPECT_EQ(DecodeValue<uint64_t>(Bytes("0807060504030201")).value(), 0x0102030405060708u);
+  EXPECT_EQ(DecodeValue<uint64_t>(FromHex("0807060504030201")).value(), 0x0102030405060708u);
   EXPECT_TRUE(DecodeArray<uint64_t>("")->empty());
 }
 
@@ -53,7 +51,7 @@ TEST(Serializers, CompressedArraysRoundTrip) {
       id = 144326363027865600u + random() % 1000;
     }
     const std::string cell = EncodeCompressedArray(ids);
-    EXPECT_EQ(cell.substr(0, 4), Bytes("28b52ffd"));
+    EXPECT_EQ(cell.substr(0, 4), FromHex("28b52ffd"));
     EXPECT_EQ(DecodeCompressedArray<uint64_t>(cell).value(), ids);
     if (size == 100000) {
       EXPECT_LT(cell.size(), size * 3);
@@ -64,8 +62,8 @@ TEST(Serializers, CompressedArraysRoundTrip) {
 TEST(Serializers, ReadsPeersCompressedCellsOfEveryKind) {
   // [1, 2, 3] by zstandard at level 22: with the size in the header, without it, and not compressed at all.
   const std::vector<uint64_t> expected = {1, 2, 3};
-  EXPECT_EQ(DecodeCompressedArray<uint64_t>(Bytes("28b52ffd20185d000082c101823210fffcf12f00")).value(), expected);
-  EXPECT_EQ(DecodeCompressedArray<uint64_t>(Bytes("28b52ffd00885d000082c101823210fffcf12f00")).value(), expected);
+  EXPECT_EQ(DecodeCompressedArray<uint64_t>(FromHex("28b52ffd20185d000082c101823210fffcf12f00")).value(), expected);
+  EXPECT_EQ(DecodeCompressedArray<uint64_t>(FromHex("28b52ffd00885d000082c101823210fffcf12f00")).value(), expected);
   EXPECT_EQ(DecodeCompressedArray<uint64_t>(EncodeArray(expected)).value(), expected);
   EXPECT_TRUE(DecodeCompressedArray<uint64_t>("")->empty());
 }
@@ -73,7 +71,7 @@ TEST(Serializers, ReadsPeersCompressedCellsOfEveryKind) {
 TEST(Serializers, DamagedCompressedCellsAreDataLoss) {
   for (const absl::string_view hex :
        {"28b52ffd20185d000082c101823210fffcf12f00", "28b52ffd00885d000082c101823210fffcf12f00"}) {
-    const std::string cell = Bytes(hex);
+    const std::string cell = FromHex(hex);
     for (size_t size = 4; size < cell.size(); ++size) {
       EXPECT_EQ(DecodeCompressedArray<uint64_t>(cell.substr(0, size)).status().code(), absl::StatusCode::kDataLoss);
     }
@@ -81,7 +79,7 @@ TEST(Serializers, DamagedCompressedCellsAreDataLoss) {
     EXPECT_EQ(DecodeCompressedArray<uint64_t>(cell + cell).status().code(), absl::StatusCode::kDataLoss);
   }
   // A header that claims 2^62 bytes.
-  EXPECT_EQ(DecodeCompressedArray<uint64_t>(Bytes("28b52ffde00000000000000040010000")).status().code(),
+  EXPECT_EQ(DecodeCompressedArray<uint64_t>(FromHex("28b52ffde00000000000000040010000")).status().code(),
             absl::StatusCode::kDataLoss);
 }
 
@@ -96,8 +94,8 @@ TEST(Serializers, IdText) {
 }
 
 TEST(Serializers, CountersAreBigEndian) {
-  EXPECT_EQ(EncodeCounter(258), Bytes("0000000000000102"));
-  EXPECT_EQ(DecodeCounter(Bytes("fffffffffffffffe")).value(), -2);
+  EXPECT_EQ(EncodeCounter(258), FromHex("0000000000000102"));
+  EXPECT_EQ(DecodeCounter(FromHex("fffffffffffffffe")).value(), -2);
 }
 
 TEST(Serializers, TextIsUtf8) {

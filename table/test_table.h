@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/escaping.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -15,6 +17,9 @@
 #include "table/table.h"
 
 namespace cleave::table {
+
+inline std::string FromHex(absl::string_view hex) { return absl::HexStringToBytes(hex); }
+inline absl::Time Ms(int64_t ms) { return absl::FromUnixMillis(ms); }
 
 class TestClock final : public Clock {
  public:

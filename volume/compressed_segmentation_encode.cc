@@ -24,7 +24,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "words are copied to the chunk as they lie in memory");
 
 constexpr int64_t kOffsetMax = (int64_t{1} << 24) - 1;  // in words
-constexpr uint32_t kBitsShift = 24;
+constexpr uint32_t kEncodedBitsShift = 24;
 
 // Numbers the labels of one block in order of first appearance.
 template <typename Label>
@@ -216,7 +216,7 @@ class Encoder {
                        " voxels of these labels is beyond the 24-bit offsets of compressed_segmentation (64 MiB); "
                        "choose a smaller chunk size"));
     }
-    words_[header] = static_cast<uint32_t>(palette_offset) | bits << kBitsShift;
+    words_[header] = static_cast<uint32_t>(palette_offset) | bits << kEncodedBitsShift;
     words_[header + 1] = static_cast<uint32_t>(values_offset);
     return absl::OkStatus();
   }

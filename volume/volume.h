@@ -29,6 +29,8 @@
 
 namespace cleave::volume {
 
+inline constexpr int kFinestScale = 0;
+
 // Keeps the info object as it was when opened, and no voxel. Safe from several threads at once; two writers of
 // one chunk are kept apart by generations only (see WriteBox). Reads of many chunks use DefaultThreadCount() threads.
 class Volume {
