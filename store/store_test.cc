@@ -6,6 +6,7 @@
 
 #include "gtest/gtest.h"
 
+#include "store/fall_through_store.h"
 #include "store/faulty_store.h"
 #include "store/file_store.h"
 #include "store/memory_store.h"
@@ -41,12 +42,17 @@ std::shared_ptr<Store> MakeStack() {
       .value();
 }
 
+std::shared_ptr<Store> MakeFallThrough() {
+  return std::make_shared<FallThroughStore>(MakeFile(), std::make_shared<MemoryStore>(), KeyRange::Prefix(""));
+}
+
 std::shared_ptr<Store> MakeFaulty() { return std::make_shared<FaultyStore>(std::make_shared<MemoryStore>()); }
 
 INSTANTIATE_TEST_SUITE_P(All, StoreConformance,
                          testing::Values(StoreFactory{"Memory", [] { return std::make_shared<MemoryStore>(); }},
                                          StoreFactory{"NamedMemory", MakeNamedMemory, ReopenFile},
                                          StoreFactory{"File", MakeFile, ReopenFile}, StoreFactory{"Stack", MakeStack},
+                                         StoreFactory{"FallThrough", MakeFallThrough},
                                          StoreFactory{"Faulty", MakeFaulty}),
                          NameOf);
 
