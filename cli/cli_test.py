@@ -152,6 +152,74 @@ def test_init_reads_an_agglomeration(labels_file, tmp_path):
     assert a != b and root_a == root_b
 
 
+def write_precomputed(folder, ids, chunk=(16, 40, 16)):
+    """A raw volume, as any program might have written it; chunks of background have no file."""
+    scale = {"key": "s", "resolution": [8, 8, 40], "size": ids.shape, "voxel_offset": [0, 0, 0], "chunk_sizes": [chunk],
+             "encoding": "raw"}
+    (folder / "s").mkdir(parents=True)
+    (folder / "info").write_text(
+        json.dumps({"type": "segmentation", "data_type": "uint64", "num_channels": 1, "scales": [scale]})
+    )
+    for corner in np.ndindex(*(-(-size // step) for size, step in zip(ids.shape, chunk))):
+        ranges = [(c * step, min((c + 1) * step, size)) for c, step, size in zip(corner, chunk, ids.shape)]
+        part = ids[tuple(slice(*r) for r in ranges)]
+        if part.any():
+            name = "_".join(f"{begin}-{end}" for begin, end in ranges)
+            (folder / "s" / name).write_bytes(part.tobytes(order="F"))
+    return folder
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_init_over_an_original(fused, tmp_path):
+    ids = export(fused, "supervoxels", tmp_path / "ids.npy")
+    original = write_precomputed(tmp_path / "original", ids)
+    files = contents(original)
+    pieces = tmp_path / "pieces.csv"
+    pieces.write_text("".join(f"{i},7\n" for i in np.unique(ids[4:60]) if i != 0))
+    project = tmp_path / "project"
+    options = ("--segmentation", f"file://{original}/", "--base", "overlay", "--threads", 1, "--chunk-size", "32,32,16")
+
+    fail(USAGE, "init", project, *options[:2], "--base", "both", says=["--base", "'copy' or 'overlay'"])
+    fail(USAGE, "init", project, *options, "--fuse", "1,2", says="fused")
+    fail(USAGE, "init", project, *options[:6], "--chunk-size", "24,32,16", says=["original", "two chunks of the graph"])
+    fail(USAGE, "init", project, *options[:6], "--chunk-size", "16,32,16", says=["voxel 16,8,4", "supervoxel id"])
+    plain = write_precomputed(tmp_path / "plain", blocks().astype(np.uint64))
+    fail(USAGE, "init", project, "--segmentation", f"file://{plain}", *options[2:], says=["voxel 4,8,4", "value 1,"])
+    assert not project.exists(), "nothing is left behind"
+
+    made = run_json("init", project, *options, "--pieces", pieces)
+    assert made["supervoxels"] == run_json("info", fused)["counts"]["supervoxels"]
+    assert np.array_equal(export(project, "supervoxels", tmp_path / "seen.npy"), ids)
+    info = run_json("info", project)
+    assert info["base"] == "overlay" and info["original"] == f"file://{original}/"
+    assert info["bytes"]["voxels"] < 4096 and info["kvstore"]["driver"] == "kvstack"
+    assert "overlay of" in run("info", project).stdout
+    assert run_json("info", fused)["base"] == "copy"
+
+    first = info["generation"]
+    split(project)
+    assert run_json("fsck", project)["findings"] == []
+    run("picture", project, "--what", "roots", "--z", 16, "--out", tmp_path / "p.png")
+    assert (tmp_path / "p.png").stat().st_size > 0
+    after = export(project, "supervoxels", tmp_path / "after.npy")
+    assert not np.array_equal(after, ids)
+    assert np.array_equal(export(project, "supervoxels", tmp_path / "then.npy", "--generation", first), ids)
+    fork = (project / "ocdbt/graph", "--fork-of", project / "ocdbt/base")
+    run("ocdbt", "gc", *fork, "--keep-newest", "1", "--grace", "0s", "--delete")
+    run("ocdbt", "verify", *fork)
+    assert np.array_equal(export(project, "supervoxels", tmp_path / "kept.npy"), after)
+    assert contents(original) == files, "the original was changed"
+
+    changed = (original / "info").read_text().replace("[16, 40, 16]", "[16, 40, 32]")
+    (original / "info").write_text(changed)
+    fail(REFUSED, "info", project, says="has changed under the project")
+    (original / "info").unlink()
+    fail(NOT_FOUND, "info", project, says="where nothing was edited")
+
+
 def test_info(fused):
     info = run_json("info", fused)
     assert info["volume"] == {"lower": [0, 0, 0], "upper": list(SIZE)}

@@ -87,14 +87,30 @@ class InfoCommand final : public Command {
       absl::StrAppend(&text, "objects        ", CountText(counts.roots), " now, ", CountText(counts.past_roots),
                       " replaced\nsupervoxels    ", CountText(counts.supervoxels), "\n");
     }
-    json["kvstore"] = SpecJson(dataset.KvStoreSpec());
-    const Json spec = {{"driver", "neuroglancer_precomputed"}, {"kvstore", json["kvstore"]}};
-    absl::StrAppend(&text, "\nTensorStore opens the voxels with this specification:\n", spec.dump(2), "\n");
+    AddKvStore(dataset, json, text);
     console.Show(json, text);
     return absl::OkStatus();
   }
 
  private:
+  // Of an overlay the specification shows one version, and there is none when too many chunks were edited.
+  static void AddKvStore(const graph::Dataset& dataset, Json& json, std::string& text) {
+    const std::string kvstore = dataset.KvStoreSpec();
+    json["kvstore"] = kvstore.empty() ? Json() : SpecJson(kvstore);
+    if (kvstore.empty()) {
+      json["kvstore_missing"] =
+          "TensorStore has no driver that reads what one store lacks from another, and more chunks were edited than a "
+          "specification can name one by one";
+      absl::StrAppend(&text, "\nTensorStore cannot open the voxels: ", json["kvstore_missing"].get<std::string>(),
+                      "\n");
+      return;
+    }
+    const Json spec = {{"driver", "neuroglancer_precomputed"}, {"kvstore", json["kvstore"]}};
+    absl::StrAppend(&text, "\nTensorStore opens the voxels ",
+                    dataset.meta().original.has_value() ? "of this generation, read-only, " : "",
+                    "with this specification:\n", spec.dump(2), "\n");
+  }
+
   absl::StatusOr<Json> Describe(graph::Dataset& dataset) const {
     const graph::GraphMeta& meta = dataset.meta();
     CLEAVE_ASSIGN_OR_RETURN(const auto records, edit::OperationLog(dataset.table()).ReadAll());
@@ -113,6 +129,8 @@ class InfoCommand final : public Command {
                 {"scales", ScalesJson(dataset.segmentation().info())},
                 {"layer_count", dataset.layout().layer_count()},
                 {"layers", LayersJson(dataset.layout())},
+                {"base", meta.original.has_value() ? "overlay" : "copy"},
+                {"original", meta.original.has_value() ? Json(meta.original->url) : Json()},
                 {"ingested", TimeText(meta.ingested)},
                 {"generation", generation},
                 {"operations", OperationsJson(records)},
@@ -128,6 +146,9 @@ class InfoCommand final : public Command {
     const ChunkPoint chunks = dataset.layout().ChunkCounts(graph::kL2Layer);
     absl::StrAppend(&text, "chunks         ", chunks.x, " x ", chunks.y, " x ", chunks.z, " of ",
                     ToString(meta.chunk_size), " voxels; ", dataset.layout().layer_count(), " layers\n");
+    if (meta.original.has_value()) {
+      absl::StrAppend(&text, "overlay of     ", meta.original->url, "\n");
+    }
     absl::StrAppend(&text, "voxel store    generation ", json["generation"].get<uint64_t>(), ", ",
                     MegabytesText(json["bytes"]["voxels"].get<int64_t>()), "; table ",
                     MegabytesText(json["bytes"]["table"].get<int64_t>()), "; edges ",

@@ -40,12 +40,23 @@ std::string ReportText(const std::string& project, const ingest::IngestReport& r
                                       1e-6 * static_cast<double>(report.voxels) / report.seconds));
 }
 
+absl::StatusOr<ingest::BaseKind> ParseBase(absl::string_view text) {
+  if (text == "copy") {
+    return ingest::BaseKind::kCopy;
+  }
+  if (text == "overlay") {
+    return ingest::BaseKind::kOverlay;
+  }
+  return absl::InvalidArgumentError(absl::StrCat("expected 'copy' or 'overlay', but found '", text, "'"));
+}
+
 class InitCommand final : public Command {
  public:
   CommandText text() const override {
     return {"init", "Project", "Make a project from a segmentation",
             "cleave init demo --segmentation labels.npy.zst --resolution 8,8,40 --chunk-size 128,128,128\n"
-            "cleave init demo --segmentation file:///data/seg/ --fuse 17,23"};
+            "cleave init demo --segmentation file:///data/seg/ --fuse 17,23\n"
+            "cleave init demo --segmentation file:///data/supervoxels/ --base overlay --chunk-size 256,256,512"};
   }
 
   void Register(CLI::App& app) override {
@@ -60,6 +71,16 @@ class InitCommand final : public Command {
         ->default_str(chunk_size_);
     app.add_option("--voxel-offset", offset_, "The first voxel of the volume; default: the source's own")
         ->type_name("X,Y,Z");
+    app.add_option("--base", base_,
+                   "'copy': the project holds all voxels. 'overlay': it reads them where they are; the labels are "
+                   "supervoxel ids already")
+        ->type_name("KIND")
+        ->capture_default_str();
+    app.add_option(
+           "--pieces", options_.pieces_file,
+           "For an overlay: lines 'supervoxel,label', what the supervoxels are pieces of; touching pieces of one "
+           "label in two chunks are held together")
+        ->type_name("FILE");
     app.add_option("--agglomeration", options_.agglomeration_file,
                    "Lines 'label,object': the labels that begin as one object")
         ->type_name("FILE");
@@ -77,6 +98,7 @@ class InitCommand final : public Command {
     if (!offset_.empty()) {
       CLEAVE_ASSIGN_OR_RETURN(options_.voxel_offset, Named("--voxel-offset", ParsePoint(offset_)));
     }
+    CLEAVE_ASSIGN_OR_RETURN(options_.base, Named("--base", ParseBase(base_)));
     for (const std::string& pair : fuse_) {
       CLEAVE_ASSIGN_OR_RETURN(const ingest::FusePair parsed, Named("--fuse", ParseFusePair(pair)));
       options_.fuse.push_back(parsed);
@@ -90,6 +112,7 @@ class InitCommand final : public Command {
   ingest::IngestOptions options_;
   std::string resolution_;
   std::string chunk_size_ = "128,128,128";
+  std::string base_ = "copy";
   std::string offset_;
   std::vector<std::string> fuse_;
 };

@@ -329,7 +329,8 @@ class Splitter {
 absl::StatusOr<std::unique_ptr<PlannedVolume>> PlannedVolume::Create(const volume::Volume& stored) {
   auto planned = std::make_unique<PlannedVolume>();
   planned->overlay_ = std::make_shared<OverlayStore>(stored.store());
-  CLEAVE_ASSIGN_OR_RETURN(planned->volume_, volume::Volume::Over(planned->overlay_, stored.prefix(), stored.info()));
+  CLEAVE_ASSIGN_OR_RETURN(planned->volume_,
+                          volume::Volume::Over(planned->overlay_, stored.prefix(), stored.info(), stored.background()));
   return planned;
 }
 

@@ -13,8 +13,10 @@
 #include "ocdbt/database.h"
 #include "ocdbt/database_store.h"
 #include "ocdbt/fork.h"
+#include "store/fall_through_store.h"
 #include "store/file_store.h"
 #include "table/embedded_table.h"
+#include "volume/original.h"
 #include "volume/pyramid.h"
 #include "volume/volume.h"
 
@@ -68,7 +70,24 @@ int64_t StorageChunkVoxels(int64_t graph_chunk_voxels) {
   return best;
 }
 
+// The scales of an overlay. A coarser one may not have the name of the finest, which is the original's choice.
+volume::Info OverlayInfo(const GraphMeta& meta) {
+  volume::Scale finest = meta.original->scale();
+  finest.resolution = meta.voxel_size_nm;
+  volume::Info info = meta.original->info;
+  info.scales = volume::ScalePyramid(finest);
+  for (size_t i = 1; i < info.scales.size(); ++i) {
+    if (info.scales[i].key == finest.key) {
+      info.scales[i].key += "_coarser";
+    }
+  }
+  return info;
+}
+
 volume::Info SegmentationInfo(const GraphMeta& meta) {
+  if (meta.original.has_value()) {
+    return OverlayInfo(meta);
+  }
   volume::Scale scale;
   scale.key = volume::DefaultScaleKey(meta.voxel_size_nm);
   scale.resolution = meta.voxel_size_nm;
@@ -94,6 +113,14 @@ absl::StatusOr<GraphMeta> ReadMeta(const ProjectFolder& folder) {
     return Annotate(meta.status(), root->Describe(kProjectFile));
   }
   return meta;
+}
+
+// Nothing where there is none.
+absl::StatusOr<std::shared_ptr<store::Store>> OpenOriginal(const GraphMeta& meta) {
+  if (!meta.original.has_value()) {
+    return nullptr;
+  }
+  return volume::OpenOriginal(*meta.original);
 }
 
 // False also where there is no base yet.
@@ -141,10 +168,23 @@ struct Dataset::State {
         intents(folder.intents()),
         ids(layout, table->ordered()) {}
 
+  // The voxels in a state of the database.
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<volume::Volume>> Show(std::shared_ptr<store::Store> voxels,
+                                                                     const volume::Info& info) const {
+    if (original == nullptr) {
+      return volume::Volume::Over(std::move(voxels), "", info);
+    }
+    return volume::Volume::Over(std::make_shared<store::FallThroughStore>(std::move(voxels), original,
+                                                                          volume::OriginalChunkKeys(*meta.original)),
+                                "", info, volume::Background::kStored);
+  }
+
   // Shows `opened` as the segmentation.
   absl::Status Use(std::unique_ptr<ocdbt::Database> opened) {
     std::shared_ptr<ocdbt::Database> shared = std::move(opened);
-    CLEAVE_ASSIGN_OR_RETURN(segmentation, volume::Volume::Open(std::make_shared<ocdbt::DatabaseStore>(shared), ""));
+    const auto voxels = std::make_shared<ocdbt::DatabaseStore>(shared);
+    CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<volume::Volume> plain, volume::Volume::Open(voxels, ""));
+    CLEAVE_ASSIGN_OR_RETURN(segmentation, Show(voxels, plain->info()));
     database = std::move(shared);
     return absl::OkStatus();
   }
@@ -168,6 +208,7 @@ struct Dataset::State {
   const std::unique_ptr<table::EmbeddedTable> table;
   EdgeFiles edges;
   const std::shared_ptr<store::Store> intents;
+  std::shared_ptr<store::Store> original;  // of an overlay
   IdAllocator ids;
   std::shared_ptr<ocdbt::Database> database;
   std::unique_ptr<volume::Volume> segmentation;
@@ -182,6 +223,7 @@ absl::StatusOr<std::unique_ptr<Dataset>> Dataset::Create(const std::string& fold
   CLEAVE_ASSIGN_OR_RETURN(IdLayout layout, IdLayout::Create(meta.volume, meta.chunk_size));
   const ProjectFolder folder(folder_name);
   CLEAVE_RETURN_IF_ERROR(CheckNothingIsThere(folder));
+  CLEAVE_ASSIGN_OR_RETURN(std::shared_ptr<store::Store> original, OpenOriginal(meta));
   const std::string json = EncodeGraphMeta(meta);
   CLEAVE_RETURN_IF_ERROR(folder.root()->Write(kProjectFile, json).status());
   CLEAVE_ASSIGN_OR_RETURN(const GraphMeta stored, DecodeGraphMeta(json));
@@ -189,6 +231,7 @@ absl::StatusOr<std::unique_ptr<Dataset>> Dataset::Create(const std::string& fold
                           table::EmbeddedTable::Open(folder.table(), {.create_if_missing = true}));
   auto dataset = std::unique_ptr<Dataset>(new Dataset);
   dataset->state_ = std::make_unique<State>(folder, stored, std::move(layout), std::move(table));
+  dataset->state_->original = std::move(original);
   CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<ocdbt::Database> database, ocdbt::Database::Create(folder.base(), {}));
   auto store = std::make_shared<ocdbt::DatabaseStore>(std::shared_ptr<ocdbt::Database>(std::move(database)));
   CLEAVE_RETURN_IF_ERROR(volume::Volume::Create(store, "", SegmentationInfo(meta)).status());
@@ -214,8 +257,10 @@ absl::StatusOr<std::unique_ptr<Dataset>> Dataset::Open(const std::string& folder
     return absl::DataLossError(table.status().message());
   }
   CLEAVE_RETURN_IF_ERROR(table.status());
+  CLEAVE_ASSIGN_OR_RETURN(std::shared_ptr<store::Store> original, OpenOriginal(meta));
   auto dataset = std::unique_ptr<Dataset>(new Dataset);
   dataset->state_ = std::make_unique<State>(folder, std::move(meta), std::move(layout), *std::move(table));
+  dataset->state_->original = std::move(original);
   CLEAVE_RETURN_IF_ERROR(dataset->state_->UseFork());
   return dataset;
 }
@@ -228,7 +273,6 @@ IdAllocator& Dataset::ids() { return state_->ids; }
 store::Store& Dataset::intents() { return *state_->intents; }
 volume::Volume& Dataset::segmentation() { return *state_->segmentation; }
 ocdbt::Database& Dataset::database() { return *state_->database; }
-std::string Dataset::KvStoreSpec() const { return state_->database->KvStoreSpec(); }
 GraphView Dataset::View(absl::Time at) const { return {state_->layout, *state_->table, at}; }
 
 absl::StatusOr<std::unique_ptr<volume::Volume>> Dataset::SegmentationAt(const VoxelMoment& moment) const {
@@ -240,8 +284,16 @@ absl::StatusOr<std::unique_ptr<volume::Volume>> Dataset::SegmentationAt(const Vo
     return moment.time.has_value() ? database.At(ocdbt::CommittedBy{*moment.time}) : database.Newest();
   }();
   CLEAVE_RETURN_IF_ERROR(snapshot.status());
-  return volume::Volume::Over(std::make_shared<ocdbt::DatabaseStore>(state_->database, *snapshot), "",
-                              state_->segmentation->info());
+  return state_->Show(std::make_shared<ocdbt::DatabaseStore>(state_->database, *snapshot),
+                      state_->segmentation->info());
+}
+
+std::string Dataset::KvStoreSpec() const {
+  if (state_->original == nullptr) {
+    return state_->database->KvStoreSpec();
+  }
+  const absl::StatusOr<std::unique_ptr<volume::Volume>> newest = SegmentationAt({});
+  return newest.ok() ? (*newest)->store().KvStoreSpec() : "";
 }
 
 absl::Status Dataset::ApplyUnsynced(std::span<const table::RowMutation> mutations) {

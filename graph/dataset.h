@@ -5,9 +5,12 @@
 //     project.json               what the graph is: GraphMeta
 //     table/                     the embedded table
 //     edges/                     edge files of ingest (edges.h), immutable
-//     ocdbt/base/                the base segmentation, immutable once sealed
+//     ocdbt/base/                the base segmentation, immutable once sealed; of an overlay its info alone
 //     ocdbt/GRAPH_ID/            the fork: its own manifest and GRAPH_ID_d/ data files
 //     intents/                   plans of operations that are committed but perhaps not yet applied
+//
+// An overlay (GraphMeta::original) has no copy of the voxels: a chunk that the fork does not have is read from the
+// original, at every generation. Chunks have the same size and encoding in both; coarser scales are the fork's alone.
 //
 // A dataset is opened by one process at a time (the embedded table is locked). Thread-safe, but for SealBase, which
 // runs alone. References that it hands out live as long as it does, those to the segmentation and its database until
@@ -55,13 +58,15 @@ class Dataset {
   ~Dataset();
 
   // Makes the folders, an empty table and an empty base. The base is unsealed: it can be filled, and takes
-  // no edits. ALREADY_EXISTS when the folder holds a project (or anything else); INVALID_ARGUMENT as ValidateGraphMeta.
-  // The base's chunks are 64 voxels along an axis, or as near to it as divides an L2 chunk: none lies in two of these.
-  // The scales of volume::ScalePyramid are declared; only the finest is ever written.
+  // no edits. ALREADY_EXISTS when the folder holds a project (or anything else); INVALID_ARGUMENT as ValidateGraphMeta;
+  // of an overlay the errors of volume::OpenOriginal. The base's chunks are 64 voxels along an axis, or as near to it
+  // as divides an L2 chunk: none lies in two of these. The scales of volume::ScalePyramid are declared; only the finest
+  // is ever written.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Dataset>> Create(const std::string& folder,
                                                                        const GraphMeta& meta);
   // Opens a project whose base is sealed, and its fork. NOT_FOUND when the folder is not a project; FAILED_PRECONDITION
-  // when its ingest never ended; UNAVAILABLE when another process has it open; DATA_LOSS naming what is damaged.
+  // when its ingest never ended, or the original of an overlay has changed; UNAVAILABLE when another process has it
+  // open; DATA_LOSS naming what is damaged.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Dataset>> Open(const std::string& folder);
 
   [[nodiscard]] const GraphMeta& meta() const;
@@ -76,7 +81,9 @@ class Dataset {
   [[nodiscard]] ocdbt::Database& database();
   // The segmentation at a moment, read-only. NOT_FOUND when the store has no such version.
   [[nodiscard]] absl::StatusOr<std::unique_ptr<volume::Volume>> SegmentationAt(const VoxelMoment& moment) const;
-  // TensorStore's kvstore specification of the fork, JSON text.
+  // TensorStore's kvstore specification of the fork, JSON text. Of an overlay it shows the present version, read-only,
+  // and none that comes later: every chunk that was edited has a layer of its own. Empty when it cannot be given
+  // (store/fall_through_store.h).
   [[nodiscard]] std::string KvStoreSpec() const;
 
   // Ingest only: rows in one atomic step, visible when it returns, on disk only after SealBase. FAILED_PRECONDITION

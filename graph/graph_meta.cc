@@ -1,4 +1,4 @@
-// project.json, version 1:
+// project.json, version 1, or 2 with the last member:
 //
 //   {
 //     "format": "cleave-project",
@@ -8,7 +8,8 @@
 //     "size": [x, y, z],              voxels
 //     "chunk_size": [x, y, z],        voxels of an L2 chunk
 //     "voxel_size_nm": [x, y, z],
-//     "ingested": "2026-01-31T12:00:00.000Z"
+//     "ingested": "2026-01-31T12:00:00.000Z",
+//     "original": {"url": "file:///data/seg/", "info": {...}}     volume/original.h
 //   }
 #include "graph/graph_meta.h"
 
@@ -30,7 +31,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr char kFormat[] = "cleave-project";
-constexpr int64_t kVersion = 1;
+constexpr int64_t kVersionOfCopy = 1;
+constexpr int64_t kVersionOfOverlay = 2;
 constexpr char kTimeFormat[] = "%Y-%m-%dT%H:%M:%E3SZ";
 
 bool CanNameAFolder(absl::string_view graph_id) {
@@ -97,9 +99,58 @@ absl::Status CheckFormat(const Json& json) {
   if (version == json.end() || !IsInteger(*version)) {
     return Wrong("version", "a whole number");
   }
-  if (version->get<int64_t>() != kVersion) {
+  if (version->get<int64_t>() != kVersionOfCopy && version->get<int64_t>() != kVersionOfOverlay) {
     return absl::FailedPreconditionError(absl::StrCat("the project has format version ", version->get<int64_t>(),
-                                                      ", this program reads version ", kVersion));
+                                                      ", this program reads versions ", kVersionOfCopy, " and ",
+                                                      kVersionOfOverlay));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<volume::OriginalVolume> ReadOriginal(const Json& json) {
+  const auto value = json.find("original");
+  if (value == json.end() || !value->is_object() || !value->contains("info")) {
+    return Wrong("original", "an object with an info");
+  }
+  volume::OriginalVolume original;
+  CLEAVE_ASSIGN_OR_RETURN(original.url, ReadText(*value, "url"));
+  absl::StatusOr<volume::Info> info = volume::ParseInfo((*value)["info"].dump());
+  if (!info.ok() || info->scales.size() != 1) {
+    return Wrong("original", absl::StrCat("of one scale: ", info.status().message()));
+  }
+  original.info = *std::move(info);
+  return original;
+}
+
+bool IsUtf8(const std::string& text) {
+  return Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::ignore)) == Json(text);
+}
+
+// Chunks of the graph and of the original begin at the same voxel, so none of these lies in two of those when their
+// size divides, or when there is but one.
+bool Straddles(const GraphMeta& meta, int axis) {
+  return meta.chunk_size[axis] % meta.original->scale().chunk_size[axis] != 0 &&
+         meta.volume.extent()[axis] > meta.chunk_size[axis];
+}
+
+absl::Status ValidateOriginal(const GraphMeta& meta) {
+  const volume::OriginalVolume& original = *meta.original;
+  if (original.url.empty() || !IsUtf8(original.url) || original.info.scales.size() != 1) {
+    return absl::InvalidArgumentError("an original has a URL that is text, and one scale");
+  }
+  CLEAVE_RETURN_IF_ERROR(volume::ValidateInfo(original.info));
+  if (original.scale().bounds() != meta.volume) {
+    return absl::InvalidArgumentError(absl::StrCat("the volume ", ToString(meta.volume), " is not that of ",
+                                                   original.url, ", which is ", ToString(original.scale().bounds()),
+                                                   "; an overlay reads its voxels where they are"));
+  }
+  for (int axis = 0; axis < 3; ++axis) {
+    if (Straddles(meta, axis)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("chunks of ", original.url, ", which are ", ToString(original.scale().chunk_size),
+                       " voxels, would lie in two chunks of the graph, which are ", ToString(meta.chunk_size),
+                       "; choose a chunk size of which theirs is a divisor along every axis"));
+    }
   }
   return absl::OkStatus();
 }
@@ -126,20 +177,24 @@ absl::Status ValidateGraphMeta(const GraphMeta& meta) {
     return absl::InvalidArgumentError(absl::StrCat("the volume ", ToString(meta.volume), " or the chunk size ",
                                                    ToString(meta.chunk_size), " reaches beyond ", kVoxelCoordinateMax));
   }
-  return IdLayout::Create(meta.volume, meta.chunk_size).status();
+  CLEAVE_RETURN_IF_ERROR(IdLayout::Create(meta.volume, meta.chunk_size).status());
+  return meta.original.has_value() ? ValidateOriginal(meta) : absl::OkStatus();
 }
 
 std::string EncodeGraphMeta(const GraphMeta& meta) {
   const auto triple = [](const auto& v) { return Json::array({v.x, v.y, v.z}); };
   Json json;
   json["format"] = kFormat;
-  json["version"] = kVersion;
+  json["version"] = meta.original.has_value() ? kVersionOfOverlay : kVersionOfCopy;
   json["graph_id"] = meta.graph_id;
   json["voxel_offset"] = triple(meta.volume.lo);
   json["size"] = triple(meta.volume.extent());
   json["chunk_size"] = triple(meta.chunk_size);
   json["voxel_size_nm"] = triple(meta.voxel_size_nm);
   json["ingested"] = absl::FormatTime(kTimeFormat, meta.ingested, absl::UTCTimeZone());
+  if (meta.original.has_value()) {
+    json["original"] = {{"url", meta.original->url}, {"info", Json::parse(volume::FormatInfo(meta.original->info))}};
+  }
   std::string text = "{\n";
   for (auto member = json.begin(); member != json.end(); ++member) {
     absl::StrAppend(&text, "  ", Json(member.key()).dump(), ": ", member.value().dump(),
@@ -169,6 +224,9 @@ absl::StatusOr<GraphMeta> DecodeGraphMeta(absl::string_view text) {
     return Wrong("ingested", absl::StrCat("a time such as 2026-01-31T12:00:00.000Z: ", time_error));
   }
   meta.ingested = absl::FromUnixMillis(absl::ToUnixMillis(meta.ingested));
+  if (json["version"].get<int64_t>() == kVersionOfOverlay) {
+    CLEAVE_ASSIGN_OR_RETURN(meta.original, ReadOriginal(json));
+  }
   if (const absl::Status valid = ValidateGraphMeta(meta); !valid.ok()) {
     return absl::DataLossError(valid.message());
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -9,6 +10,7 @@
 #include "absl/time/time.h"
 
 #include "base/geometry.h"
+#include "volume/original.h"
 
 namespace cleave::graph {
 
@@ -21,16 +23,20 @@ struct GraphMeta {
   Extent3 chunk_size;  // voxels of an L2 chunk
   VoxelSizeNm voxel_size_nm;
   absl::Time ingested;  // the time of every cell that ingest wrote; whole milliseconds
+  // Of an overlay: the volume whose chunks are read where none was edited. Else the project has a copy of all voxels.
+  std::optional<volume::OriginalVolume> original = {};
 
   friend bool operator==(const GraphMeta&, const GraphMeta&) = default;
 };
 
 // INVALID_ARGUMENT, saying which member is wrong and why: a graph id that cannot name a folder (letters, digits, '_'
 // and '-' can; "base" is taken), a voxel size that is not positive, a volume and chunk size that IdLayout refuses, a
-// time that is not finite.
+// time that is not finite, an original whose URL is no text or whose chunks are not those of the volume, or lie in two
+// chunks of the graph.
 [[nodiscard]] absl::Status ValidateGraphMeta(const GraphMeta& meta);
 
-// JSON text for people to read, with a format version. REQUIRES: ValidateGraphMeta(meta) is OK. The time is cut to
+// JSON text for people to read, with a format version: 1, or 2 for an overlay, so that a program which does not know of
+// originals refuses it. REQUIRES: ValidateGraphMeta(meta) is OK. The time is cut to
 // whole milliseconds.
 [[nodiscard]] std::string EncodeGraphMeta(const GraphMeta& meta);
 // DATA_LOSS names the member that is missing or wrong; FAILED_PRECONDITION for a version that this program is too old

@@ -3,6 +3,7 @@
 #include "graph/graph_meta.h"
 
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
@@ -21,10 +22,51 @@ GraphMeta Example() {
           .ingested = absl::FromUnixMillis(1769860800123)};
 }
 
+// Over a volume whose chunks are half as large as the graph's along x, and reach beyond the only chunk along y.
+GraphMeta OverlayExample() {
+  GraphMeta meta = Example();
+  volume::Scale scale;
+  scale.key = "mip/0";
+  scale.resolution = {8, 8.5, 40};
+  scale.voxel_offset = meta.volume.lo;
+  scale.size = meta.volume.extent();
+  scale.chunk_size = {32, 100, 16};
+  meta.chunk_size.y = 64;
+  meta.original = volume::OriginalVolume{"file:///data/seg \u00e9/", {}};
+  meta.original->info.scales = {scale};
+  return meta;
+}
+
 TEST(GraphMeta, RoundTrips) {
-  const absl::StatusOr<GraphMeta> decoded = DecodeGraphMeta(EncodeGraphMeta(Example()));
-  ASSERT_TRUE(decoded.ok()) << decoded.status();
-  EXPECT_EQ(*decoded, Example());
+  for (const GraphMeta& example : {Example(), OverlayExample()}) {
+    const absl::StatusOr<GraphMeta> decoded = DecodeGraphMeta(EncodeGraphMeta(example));
+    ASSERT_TRUE(decoded.ok()) << decoded.status();
+    EXPECT_EQ(*decoded, example);
+  }
+}
+
+TEST(GraphMeta, AnOverlayHasAVersionThatOlderProgramsRefuse) {
+  const std::string text = EncodeGraphMeta(OverlayExample());
+  EXPECT_THAT(text, HasSubstr("\"version\": 2"));
+  for (const auto& [from, to] :
+       {std::pair("\"original\"", "\"unknown\""), std::pair("\"url\"", "\"u\""), std::pair("\"info\"", "\"i\""),
+        std::pair("uint64", "nothing"), std::pair("\"mip/0\"", "7"), std::pair("[32,100,16]", "[24,100,16]")}) {
+    const absl::Status status = DecodeGraphMeta(absl::StrReplaceAll(text, {{from, to}})).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << to << ": " << status;
+  }
+}
+
+TEST(GraphMeta, AnOriginalFitsTheGraph) {
+  EXPECT_TRUE(ValidateGraphMeta(OverlayExample()).ok()) << ValidateGraphMeta(OverlayExample());
+  GraphMeta meta = OverlayExample();
+  meta.chunk_size.x = 48;
+  EXPECT_THAT(std::string(ValidateGraphMeta(meta).message()), HasSubstr("would lie in two chunks"));
+  meta = OverlayExample();
+  meta.volume.lo.x += 1;
+  EXPECT_THAT(std::string(ValidateGraphMeta(meta).message()), HasSubstr("where they are"));
+  meta = OverlayExample();
+  meta.original->url = "file:///\xff/";
+  EXPECT_EQ(ValidateGraphMeta(meta).code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(GraphMeta, IsTextForPeople) {
@@ -49,10 +91,10 @@ TEST(GraphMeta, UnknownMembersAreIgnored) {
 }
 
 TEST(GraphMeta, NewerVersionIsRefused) {
-  const std::string text = absl::StrReplaceAll(EncodeGraphMeta(Example()), {{"\"version\": 1", "\"version\": 2"}});
+  const std::string text = absl::StrReplaceAll(EncodeGraphMeta(Example()), {{"\"version\": 1", "\"version\": 3"}});
   const absl::Status status = DecodeGraphMeta(text).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("version 2"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("version 3"));
 }
 
 TEST(GraphMeta, DamageIsNamed) {

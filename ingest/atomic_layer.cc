@@ -1,7 +1,8 @@
 // Group by group, so that memory does not grow with the volume:
 //
 // 1. A group is a few planes of chunks along z, enough of them to keep all threads at work.
-// 2. Every chunk of the group gets its supervoxels (supervoxels.h), and its voxels go to the base.
+// 2. Every chunk of the group gets its supervoxels (supervoxels.h), and its voxels go to the base; an overlay's stay
+//    where they are.
 // 3. Every chunk whose neighbours are known by now gets its edges (chunk_edges.h), L2 nodes (hierarchy_layers.h) and
 //    rows. The last plane of the group waits for the next one.
 // 4. What is kept for the next group are the surfaces of the last two planes.
@@ -44,13 +45,17 @@ class AtomicLayer {
         input_(input) {}
 
   absl::StatusOr<AtomicLayerCounts> Make() {
-    CLEAVE_ASSIGN_OR_RETURN(voxel_writer_, VoxelWriter::Create(dataset_));
+    if (!overlay_) {
+      CLEAVE_ASSIGN_OR_RETURN(voxel_writer_, VoxelWriter::Create(dataset_));
+    }
     const int64_t group_planes = CeilDivide(kChunksPerThread * workplace_.threads, counts_.x * counts_.y);
     workplace_.progress.Begin("supervoxels", Count(layout_.volume().extent()), "voxels");
     for (int64_t begin = 0; begin < counts_.z; begin += group_planes) {
       CLEAVE_RETURN_IF_ERROR(MakeGroup({begin, std::min(begin + group_planes, counts_.z)}));
     }
-    CLEAVE_RETURN_IF_ERROR(clock().Time(Step::kWriteVoxels, [&] { return voxel_writer_->Finish(); }));
+    if (!overlay_) {
+      CLEAVE_RETURN_IF_ERROR(clock().Time(Step::kWriteVoxels, [&] { return voxel_writer_->Finish(); }));
+    }
     workplace_.progress.End();
     return AtomicLayerCounts{supervoxels_, edges_inside_, edges_between_ends_ / 2, edges_cross_ends_ / 2, l2_nodes_};
   }
@@ -96,9 +101,12 @@ class AtomicLayer {
       return input_.source.ReadBox({box.lo + source_shift_, box.hi + source_shift_});
     }));
     CLEAVE_ASSIGN_OR_RETURN(result, clock().Time(Step::kSupervoxels, [&] {
-      return MakeSupervoxels(layout_, input_.label_map, position, voxels.view());
+      return overlay_ ? TakeSupervoxels(layout_, {input_.label_map, input_.pieces}, position, voxels.view())
+                      : MakeSupervoxels(layout_, input_.label_map, position, voxels.view());
     }));
-    CLEAVE_RETURN_IF_ERROR(voxel_writer_->Write(box, voxels.view(), clock()));
+    if (!overlay_) {
+      CLEAVE_RETURN_IF_ERROR(voxel_writer_->Write(box, voxels.view(), clock()));
+    }
     workplace_.progress.Advance(Count(box.extent()));
     return absl::OkStatus();
   }
@@ -119,19 +127,19 @@ class AtomicLayer {
   absl::Status ConnectChunk(ChunkPoint position) {
     const Neighbourhood neighbourhood = NeighbourhoodOf(position);
     const AtomicEdges edges =
-        clock().Time(Step::kEdges, [&] { return MakeEdges(layout_, dataset_.meta().voxel_size_nm, neighbourhood); });
+        clock().Time(Step::kEdges, [&] { return MakeEdges(dataset_.meta().voxel_size_nm, neighbourhood); });
     CLEAVE_RETURN_IF_ERROR(
         clock().Time(Step::kWriteEdges, [&] { return dataset_.edges().Write(position, edges.all); }));
-    const uint32_t supervoxels = neighbourhood.middle().count();
-    supervoxels_ += supervoxels;
+    supervoxels_ += neighbourhood.middle().count();
     edges_inside_ += static_cast<int64_t>(edges.all.in.size());
     edges_between_ends_ += static_cast<int64_t>(edges.all.between.size());
     edges_cross_ends_ += static_cast<int64_t>(edges.all.cross.size());
-    return clock().Time(Step::kRows, [&] { return WriteL2Nodes(position, Segment{supervoxels}, edges); });
+    return clock().Time(Step::kRows, [&] { return WriteL2Nodes(neighbourhood.middle(), edges); });
   }
 
-  absl::Status WriteL2Nodes(ChunkPoint position, Segment last_supervoxel, const AtomicEdges& edges) {
-    const std::vector<PlannedNode> nodes = MakeL2Nodes(layout_, position, last_supervoxel, edges);
+  absl::Status WriteL2Nodes(const ChunkSupervoxels& chunk, const AtomicEdges& edges) {
+    const ChunkPoint position = chunk.position;
+    const std::vector<PlannedNode> nodes = MakeL2Nodes(layout_, position, chunk.supervoxels(), edges);
     if (nodes.empty()) {
       return absl::OkStatus();
     }
@@ -140,7 +148,7 @@ class AtomicLayer {
     for (const PlannedNode& node : nodes) {
       AppendNodeRows(node, dataset_.meta().ingested, rows);
     }
-    AppendCounterRow(layout_, {graph::kSupervoxelLayer, position}, last_supervoxel, rows);
+    AppendCounterRow(layout_, {graph::kSupervoxelLayer, position}, layout_.SegmentOf(chunk.ids.back()), rows);
     AppendCounterRow(layout_, {graph::kL2Layer, position}, Segment{nodes.size()}, rows);
     return dataset_.ApplyUnsynced(rows);
   }
@@ -151,8 +159,9 @@ class AtomicLayer {
   const VoxelPoint source_shift_;  // from the project's voxels to the source's
   const Workplace& workplace_;
   const AtomicLayerInput& input_;
-  std::unique_ptr<VoxelWriter> voxel_writer_;
-  std::map<int64_t, Plane> planes_;  // by z; those that still have a use
+  const bool overlay_ = dataset_.meta().original.has_value();
+  std::unique_ptr<VoxelWriter> voxel_writer_;  // none for an overlay
+  std::map<int64_t, Plane> planes_;            // by z; those that still have a use
   std::atomic<int64_t> supervoxels_ = 0;
   std::atomic<int64_t> edges_inside_ = 0;
   std::atomic<int64_t> edges_between_ends_ = 0;

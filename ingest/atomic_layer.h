@@ -25,6 +25,7 @@ struct Workplace {
 struct AtomicLayerInput {
   const volume::LabelSource& source;  // of the extent of the dataset's volume
   const LabelMap& label_map;
+  const LabelMap& pieces;  // of an overlay: GivenSupervoxels::pieces
 };
 
 struct AtomicLayerCounts {
@@ -35,7 +36,8 @@ struct AtomicLayerCounts {
   int64_t l2_nodes = 0;
 };
 
-// Writes voxels, edge files and rows of layers 1 and 2, in parallel over chunks.
+// Writes voxels, edge files and rows of layers 1 and 2, in parallel over chunks. Of an overlay the voxels are read and
+// checked only: INVALID_ARGUMENT as TakeSupervoxels.
 [[nodiscard]] absl::StatusOr<AtomicLayerCounts> MakeAtomicLayer(const Workplace& workplace,
                                                                 const AtomicLayerInput& input);
 

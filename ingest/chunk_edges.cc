@@ -24,9 +24,8 @@ namespace {
 using graph::Edge;
 using graph::EdgeEnds;
 using graph::NodeId;
-using graph::Segment;
 
-using SegmentPair = std::pair<uint32_t, uint32_t>;  // a segment of the middle chunk, one of the neighbour
+using SegmentPair = std::pair<uint32_t, uint32_t>;  // a place of the middle chunk, one of the neighbour
 
 float Affinity(const FaceCounts& faces, const VoxelSizeNm& voxel_size_nm) {
   return std::max(graph::kDefaultAffinity, static_cast<float>(faces.AreaUm2(voxel_size_nm)));
@@ -133,8 +132,7 @@ class BorderContacts {
 
 class EdgeMaker {
  public:
-  EdgeMaker(const graph::IdLayout& layout, const VoxelSizeNm& voxel_size_nm, const ChunkSupervoxels& own)
-      : layout_(layout), voxel_size_nm_(voxel_size_nm), own_(own) {}
+  EdgeMaker(const VoxelSizeNm& voxel_size_nm, const ChunkSupervoxels& own) : voxel_size_nm_(voxel_size_nm), own_(own) {}
 
   void AddInside() {
     for (const Contact<uint32_t>& contact : own_.contacts) {
@@ -174,11 +172,8 @@ class EdgeMaker {
   }
 
  private:
-  NodeId Node(const ChunkSupervoxels& chunk, uint32_t segment) const {
-    return layout_.MakeNode({graph::kSupervoxelLayer, chunk.position}, Segment{segment});
-  }
+  static NodeId Node(const ChunkSupervoxels& chunk, uint32_t place) { return chunk.ids[place]; }
 
-  const graph::IdLayout& layout_;
   const VoxelSizeNm& voxel_size_nm_;
   const ChunkSupervoxels& own_;
   AtomicEdges edges_;
@@ -186,9 +181,8 @@ class EdgeMaker {
 
 }  // namespace
 
-AtomicEdges MakeEdges(const graph::IdLayout& layout, const VoxelSizeNm& voxel_size_nm,
-                      const Neighbourhood& neighbourhood) {
-  EdgeMaker maker(layout, voxel_size_nm, neighbourhood.middle());
+AtomicEdges MakeEdges(const VoxelSizeNm& voxel_size_nm, const Neighbourhood& neighbourhood) {
+  EdgeMaker maker(voxel_size_nm, neighbourhood.middle());
   maker.AddInside();
   for (int64_t step = 0; step < 27; ++step) {
     const ChunkPoint direction{step % 3 - 1, step / 3 % 3 - 1, step / 9 - 1};

@@ -42,7 +42,6 @@ struct AtomicEdges {
 };
 
 // The edges of the middle chunk. The same edge comes out of both its chunks with the same weights.
-[[nodiscard]] AtomicEdges MakeEdges(const graph::IdLayout& layout, const VoxelSizeNm& voxel_size_nm,
-                                    const Neighbourhood& neighbourhood);
+[[nodiscard]] AtomicEdges MakeEdges(const VoxelSizeNm& voxel_size_nm, const Neighbourhood& neighbourhood);
 
 }  // namespace cleave::ingest

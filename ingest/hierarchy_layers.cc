@@ -75,15 +75,12 @@ absl::StatusOr<ChildNode> DecodeNode(const table::Row& row, const std::vector<ta
 
 }  // namespace
 
-std::vector<PlannedNode> MakeL2Nodes(const IdLayout& layout, ChunkPoint chunk, Segment last_supervoxel,
+std::vector<PlannedNode> MakeL2Nodes(const IdLayout& layout, ChunkPoint chunk, std::span<const NodeId> supervoxels,
                                      const AtomicEdges& edges) {
-  std::vector<NodeId> supervoxels;
-  for (uint64_t segment = 1; segment <= Value(last_supervoxel); ++segment) {
-    supervoxels.push_back(layout.MakeNode({graph::kSupervoxelLayer, chunk}, Segment{segment}));
-  }
   std::vector<PlannedNode> nodes;
   absl::flat_hash_map<NodeId, size_t> index_of;
-  for (std::vector<NodeId>& component : graph::ComponentsOf(supervoxels, edges.active_inside)) {
+  for (std::vector<NodeId>& component :
+       graph::ComponentsOf({supervoxels.begin(), supervoxels.end()}, edges.active_inside)) {
     for (const NodeId supervoxel : component) {
       index_of[supervoxel] = nodes.size();
     }

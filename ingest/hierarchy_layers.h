@@ -4,6 +4,7 @@
 // among the nodes at hand and nothing has to be looked up. Planning a chunk only reads; ids and rows come after it.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -16,10 +17,11 @@
 
 namespace cleave::ingest {
 
-// The L2 nodes of one chunk with supervoxels 1 to `supervoxel_count`, ascending by their smallest supervoxel: the
-// pieces that active edges inside the chunk hold together. Segments count from 1.
+// The L2 nodes over the supervoxels of one chunk (ascending), ascending by their smallest supervoxel: the pieces that
+// active edges inside the chunk hold together. Segments count from 1.
 [[nodiscard]] std::vector<graph::PlannedNode> MakeL2Nodes(const graph::IdLayout& layout, ChunkPoint chunk,
-                                                          graph::Segment last_supervoxel, const AtomicEdges& edges);
+                                                          std::span<const graph::NodeId> supervoxels,
+                                                          const AtomicEdges& edges);
 
 // A node of the layer below, as far as its parent's making needs it.
 struct ChildNode {

@@ -1,7 +1,10 @@
 #include "ingest/ingest.h"
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
+#include <system_error>
+#include <utility>
 
 #include "base/status.h"
 #include "graph/dataset.h"
@@ -40,6 +43,29 @@ IngestReport MakeReport(const Workplace& workplace, const AtomicLayerCounts& cou
   return report;
 }
 
+// Steps 2 and 3.
+absl::StatusOr<IngestReport> Fill(const Workplace& workplace, const AtomicLayerInput& input) {
+  CLEAVE_ASSIGN_OR_RETURN(const AtomicLayerCounts counts, MakeAtomicLayer(workplace, input));
+  int64_t roots = 0;
+  for (int layer = graph::kL2Layer + 1; layer <= workplace.dataset.layout().layer_count(); ++layer) {
+    CLEAVE_ASSIGN_OR_RETURN(const int64_t new_roots, MakeParentLayer(workplace, layer));
+    roots += new_roots;
+  }
+  CLEAVE_RETURN_IF_ERROR(Seal(workplace));
+  IngestReport report = MakeReport(workplace, counts);
+  report.roots = roots;
+  return report;
+}
+
+// A folder that was there before was empty.
+void RemoveAllIn(const std::string& folder) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
+    fs::remove_all(entry.path(), ignored);
+  }
+}
+
 }  // namespace
 
 // 1. Everything that can be wrong with the request is found before the project's folder is made.
@@ -50,20 +76,22 @@ absl::StatusOr<IngestReport> IngestFrom(const volume::LabelSource& source, const
   const auto start = std::chrono::steady_clock::now();
   CLEAVE_ASSIGN_OR_RETURN(const GraphMeta meta, MakeMeta(source, options));
   CLEAVE_ASSIGN_OR_RETURN(const LabelMap label_map, MakeLabelMap(options));
+  CLEAVE_ASSIGN_OR_RETURN(const LabelMap pieces, MakePieces(options));
   CLEAVE_RETURN_IF_ERROR(RequireFusedLabels(source, label_map, options.chunk_size, progress));
-  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Dataset> dataset, Dataset::Create(options.project_folder, meta));
+  std::error_code ignored;
+  const bool folder_was_there = std::filesystem::exists(options.project_folder, ignored);
+  CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<Dataset> dataset, Dataset::Create(options.project_folder, meta));
   StepClock clock;
-  const Workplace workplace{*dataset, options.threads, clock, progress};
-  CLEAVE_ASSIGN_OR_RETURN(const AtomicLayerCounts counts, MakeAtomicLayer(workplace, {source, label_map}));
-  int64_t roots = 0;
-  for (int layer = graph::kL2Layer + 1; layer <= dataset->layout().layer_count(); ++layer) {
-    CLEAVE_ASSIGN_OR_RETURN(const int64_t new_roots, MakeParentLayer(workplace, layer));
-    roots += new_roots;
+  absl::StatusOr<IngestReport> report = Fill({*dataset, options.threads, clock, progress}, {source, label_map, pieces});
+  if (!report.ok()) {
+    dataset.reset();
+    RemoveAllIn(options.project_folder);
+    if (!folder_was_there) {
+      std::filesystem::remove(options.project_folder, ignored);
+    }
+    return report;
   }
-  CLEAVE_RETURN_IF_ERROR(Seal(workplace));
-  IngestReport report = MakeReport(workplace, counts);
-  report.roots = roots;
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  report->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }
 

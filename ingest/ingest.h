@@ -6,7 +6,8 @@
 //   options.voxel_size_nm = VoxelSizeNm{8, 8, 40};
 //   CLEAVE_ASSIGN_OR_RETURN(const IngestReport report, Ingest(options, *MakeProgressBar()));
 //
-// An ingest that fails or is stopped leaves a project that cannot be opened; delete its folder and begin again.
+// An ingest that fails leaves nothing. One that is stopped leaves a project that cannot be opened; delete its folder
+// and begin again.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +26,12 @@
 
 namespace cleave::ingest {
 
+// Where the voxels of the project are.
+enum class BaseKind {
+  kCopy,    // in the project: the pieces of the labels in each chunk become supervoxels
+  kOverlay  // where they were: the labels are supervoxel ids, and stay what and where they are
+};
+
 struct IngestOptions {
   std::string project_folder;
   // What volume::OpenLabelSource takes: PATH.npy, PATH.npy.zst or the URL of a precomputed volume.
@@ -36,8 +43,12 @@ struct IngestOptions {
   std::optional<VoxelPoint> voxel_offset;
   // Voxels of an L2 chunk. Memory is a few chunks a thread, and the surfaces of some planes of chunks.
   Extent3 chunk_size{128, 128, 128};
+  BaseKind base = BaseKind::kCopy;
   // A file as ParseAgglomeration reads it; empty: every label is an object of its own.
   std::string agglomeration_file;
+  // Of an overlay: lines "supervoxel,label", what each supervoxel is a piece of. Pieces of one label that touch across
+  // a chunk's border are held together for good. Empty, or not listed: a supervoxel is a label of its own.
+  std::string pieces_file;
   std::vector<FusePair> fuse;
   int threads = DefaultThreadCount();
   Clock* clock = &Clock::System();
@@ -63,12 +74,14 @@ struct IngestReport {
 };
 
 // Opens the labels and ingests them. Beside the errors of LabelSource and ReadAgglomeration:
-//   INVALID_ARGUMENT  an option is wrong, or the voxel size is not known
+//   INVALID_ARGUMENT  an option is wrong, or the voxel size is not known; of an overlay also: the labels are no
+//                     supervoxel ids, or as volume::FindOriginal
 //   NOT_FOUND         a label that is to be fused does not exist in the volume
 //   ALREADY_EXISTS    the folder exists and is not empty; it is left as it was
 [[nodiscard]] absl::StatusOr<IngestReport> Ingest(const IngestOptions& options, Progress& progress);
 
-// The same from a source that is open already; `options.labels` is not looked at.
+// The same from a source that is open already; `options.labels` is not looked at, but for an overlay: then it is the
+// URL of the same volume.
 [[nodiscard]] absl::StatusOr<IngestReport> IngestFrom(const volume::LabelSource& source, const IngestOptions& options,
                                                       Progress& progress);
 

@@ -25,6 +25,13 @@ absl::Status CheckOptions(const IngestOptions& options) {
   if (options.project_folder.empty()) {
     return absl::InvalidArgumentError("a project needs a folder");
   }
+  if (options.base == BaseKind::kOverlay && !options.fuse.empty()) {
+    return absl::InvalidArgumentError("an overlay keeps supervoxels as they are, so none can be fused; make a copy");
+  }
+  if (options.base == BaseKind::kCopy && !options.pieces_file.empty()) {
+    return absl::InvalidArgumentError(
+        "a copy makes supervoxels of labels, so it knows their labels; only an overlay takes a list of them");
+  }
   const VoxelPoint offset = options.voxel_offset.value_or(VoxelPoint{});
   for (int axis = 0; axis < 3; ++axis) {
     if (offset[axis] < -graph::kVoxelCoordinateMax || offset[axis] > graph::kVoxelCoordinateMax) {
@@ -69,6 +76,9 @@ absl::StatusOr<GraphMeta> MakeMeta(const volume::LabelSource& source, const Inge
   }
   meta.voxel_size_nm = *voxel_size;
   meta.ingested = absl::FromUnixMillis(absl::ToUnixMillis(options.clock->Now()));
+  if (options.base == BaseKind::kOverlay) {
+    CLEAVE_ASSIGN_OR_RETURN(meta.original, volume::FindOriginal(options.labels));
+  }
   CLEAVE_RETURN_IF_ERROR(ValidateGraphMeta(meta));
   CLEAVE_ASSIGN_OR_RETURN(const IdLayout layout, IdLayout::Create(meta.volume, meta.chunk_size));
   // The first chunk is not clipped unless it is the only one along an axis: no chunk is larger.
@@ -88,6 +98,14 @@ absl::StatusOr<LabelMap> MakeLabelMap(const IngestOptions& options) {
     CLEAVE_ASSIGN_OR_RETURN(agglomeration, ReadAgglomeration(options.agglomeration_file));
   }
   return LabelMap::Create(options.fuse, agglomeration);
+}
+
+absl::StatusOr<LabelMap> MakePieces(const IngestOptions& options) {
+  std::vector<LabelObject> pieces;
+  if (!options.pieces_file.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(pieces, ReadAgglomeration(options.pieces_file));
+  }
+  return LabelMap::Create({}, pieces);
 }
 
 absl::Status RequireFusedLabels(const volume::LabelSource& source, const LabelMap& label_map, Extent3 chunk_size,

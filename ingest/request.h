@@ -18,6 +18,8 @@ namespace cleave::ingest {
 
 // The agglomeration file and the pairs to fuse.
 [[nodiscard]] absl::StatusOr<LabelMap> MakeLabelMap(const IngestOptions& options);
+// The labels of an overlay's supervoxels, as objects.
+[[nodiscard]] absl::StatusOr<LabelMap> MakePieces(const IngestOptions& options);
 
 // NOT_FOUND names the labels that are to be fused but do not occur in `source`. Reads chunk by chunk until all are
 // found; nothing when none are to be fused.

@@ -153,6 +153,7 @@ absl::StatusOr<Response> Routes::Info(const Request& request) const {
   const std::string url = options_.public_url.empty() ? absl::StrCat("http://", request.host) : options_.public_url;
   info["data_dir"] = absl::StrCat(url, "/data/", dataset_.meta().graph_id, "/");
   info["chunks_start_at_voxel_offset"] = true;
+  const std::string kvstore = dataset_.KvStoreSpec();
   info["graph"] = {{"chunk_size", {chunk.x, chunk.y, chunk.z}},
                    {"n_layers", layout.layer_count()},
                    {"n_bits_for_layer_id", 8},
@@ -160,7 +161,7 @@ absl::StatusOr<Response> Routes::Info(const Request& request) const {
                    {"cv_mip", 0},
                    {"bounding_box", {size.x, size.y, size.z}},
                    {"ocdbt_seg", true},
-                   {"kvstore", json::parse(dataset_.KvStoreSpec(), nullptr, false)}};
+                   {"kvstore", kvstore.empty() ? json() : json::parse(kvstore, nullptr, false)}};
   return Json(info);
 }
 

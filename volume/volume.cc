@@ -59,13 +59,13 @@ Box Relative(const Box& box, VoxelPoint origin) { return {box.lo - origin, box.h
 
 }  // namespace
 
-Volume::Volume(std::shared_ptr<store::Store> store, std::string prefix, Info info)
-    : store_(std::move(store)), prefix_(std::move(prefix)), info_(std::move(info)) {}
+Volume::Volume(std::shared_ptr<store::Store> store, std::string prefix, Info info, Background background)
+    : store_(std::move(store)), prefix_(std::move(prefix)), info_(std::move(info)), background_(background) {}
 
 absl::StatusOr<std::unique_ptr<Volume>> Volume::Over(std::shared_ptr<store::Store> store, absl::string_view prefix,
-                                                     const Info& info) {
+                                                     const Info& info, Background background) {
   CLEAVE_RETURN_IF_ERROR(ValidateInfo(info));
-  std::unique_ptr<Volume> volume(new Volume(std::move(store), AsFolder(prefix), info));
+  std::unique_ptr<Volume> volume(new Volume(std::move(store), AsFolder(prefix), info, background));
   for (const Scale& scale : volume->info_.scales) {
     StoredScale stored{.grid = {scale.bounds(), scale.chunk_size}, .key_prefix = {}, .codec = nullptr};
     CLEAVE_ASSIGN_OR_RETURN(stored.key_prefix, ResolveFolder(volume->prefix_, scale.key));
@@ -263,7 +263,7 @@ absl::StatusOr<store::KeyedWrite> Volume::EncodeChunkWrite(int scale, ChunkPoint
                                                    " voxels, not ", ToString(labels.extent())));
   }
   store::KeyedWrite write{ChunkKey(scale, chunk), std::nullopt, std::move(if_generation)};
-  if (!IsAllZero(labels)) {
+  if (background_ == Background::kStored || !IsAllZero(labels)) {
     absl::StatusOr<std::string> bytes = codec(scale).Encode(labels);
     if (!bytes.ok()) {
       return Annotate(bytes.status(), store_->Describe(write.key));

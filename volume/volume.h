@@ -31,6 +31,12 @@ namespace cleave::volume {
 
 inline constexpr int kFinestScale = 0;
 
+// How a chunk is written whose voxels are all zero.
+enum class Background {
+  kNoKey,  // not at all: its key is deleted
+  kStored  // like any other; for stores in which a missing key would show something else
+};
+
 // Keeps the info object as it was when opened, and no voxel. Safe from several threads at once; two writers of
 // one chunk are kept apart by generations only (see WriteBox). Reads of many chunks use DefaultThreadCount() threads.
 class Volume {
@@ -43,9 +49,11 @@ class Volume {
                                                                       absl::string_view prefix, const Info& info);
   // The same volume in another store, whose info is known to be `info`: another version or a fork of a database.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Volume>> Over(std::shared_ptr<store::Store> store,
-                                                                    absl::string_view prefix, const Info& info);
+                                                                    absl::string_view prefix, const Info& info,
+                                                                    Background background = Background::kNoKey);
 
   [[nodiscard]] const Info& info() const { return info_; }
+  [[nodiscard]] Background background() const { return background_; }
   [[nodiscard]] int scale_count() const { return static_cast<int>(scales_.size()); }
   // REQUIRES: 0 <= scale < scale_count().
   [[nodiscard]] const ChunkGrid& grid(int scale) const;
@@ -81,7 +89,7 @@ class Volume {
   // writing again is safe). Chunks wholly covered are written whatever they are.
   [[nodiscard]] absl::Status WriteBox(int scale, const Box& box, ArrayView3<const uint64_t> labels) const;
   // One chunk's write, for callers that batch themselves. `labels` has the extent of grid(scale).BoxOf(chunk); when all
-  // are zero the write deletes the key.
+  // are zero the write deletes the key, unless background() is kStored.
   [[nodiscard]] absl::StatusOr<store::KeyedWrite> EncodeChunkWrite(
       int scale, ChunkPoint chunk, ArrayView3<const uint64_t> labels,
       std::optional<store::Generation> if_generation) const;
@@ -93,7 +101,7 @@ class Volume {
     std::unique_ptr<const ChunkCodec> codec;
   };
 
-  Volume(std::shared_ptr<store::Store> store, std::string prefix, Info info);
+  Volume(std::shared_ptr<store::Store> store, std::string prefix, Info info, Background background);
   [[nodiscard]] absl::Status CheckScale(int scale) const;
   [[nodiscard]] absl::Status CheckBox(int scale, const Box& box) const;
   [[nodiscard]] absl::Status CheckChunk(int scale, ChunkPoint chunk) const;
@@ -106,6 +114,7 @@ class Volume {
   std::shared_ptr<store::Store> store_;
   std::string prefix_;
   Info info_;
+  Background background_;
   std::vector<StoredScale> scales_;
 };
 
