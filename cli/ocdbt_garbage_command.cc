@@ -39,6 +39,9 @@ std::string ReportText(const GarbageReport& report, bool dry_run) {
   }
   absl::StrAppendFormat(&text, "kept by names: %d tags, %d pins; %d writers at work\n", report.tags, report.pins,
                         report.writers);
+  for (const std::string& fill : report.open_fills) {
+    absl::StrAppend(&text, "the fill ", fill, " is not committed; its finished parts are kept\n");
+  }
   absl::StrAppendFormat(&text, "data files: %d, of which %d are needed\n", report.files, report.needed);
   absl::StrAppendFormat(&text, "%d more %smarked, %d wait, %d %sremoved (%s)\n", report.marked_now, would,
                         report.waiting, report.removed.size(), would, BytesText(report.removed_bytes));
@@ -102,6 +105,7 @@ class OcdbtGcCommand final : public Command {
                   {"tags", report.tags},
                   {"pins", report.pins},
                   {"writers", report.writers},
+                  {"open_fills", report.open_fills},
                   {"files", report.files},
                   {"needed", report.needed},
                   {"marked_now", report.marked_now},

@@ -35,18 +35,7 @@ absl::StatusOr<std::FILE*> OpenUnnamed(const std::string& folder) {
 
 absl::Status PutEntry(std::FILE* file, const OwnedEntry& entry) {
   std::string bytes;
-  PutVarint(bytes, entry.key.size());
-  bytes += entry.key;
-  PutU8(bytes, entry.indirect ? 1 : 0);
-  PutVarint(bytes, entry.value().length());
-  if (entry.indirect) {
-    PutVarint(bytes, entry.reference.offset);
-    PutVarint(bytes, entry.reference.file.base_path().size());
-    PutVarint(bytes, entry.reference.file.relative_path().size());
-    bytes += entry.reference.file.path();
-  } else {
-    bytes += entry.inline_bytes;
-  }
+  AppendRunEntry(entry, bytes);
   return std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size() ? absl::OkStatus() : FileError("write");
 }
 
@@ -96,15 +85,59 @@ bool GetValue(std::FILE* file, OwnedEntry& entry) {
 
 size_t OwnedEntry::memory_bytes() const { return sizeof(*this) + key.capacity() + inline_bytes.capacity(); }
 
-absl::StatusOr<RunFile> RunFile::Write(std::vector<OwnedEntry>& entries, const std::string& folder) {
+void SortRun(std::vector<OwnedEntry>& entries) {
+  // From the back, so that of equal keys the last one comes first.
+  std::reverse(entries.begin(), entries.end());
   std::stable_sort(entries.begin(), entries.end(),
                    [](const OwnedEntry& a, const OwnedEntry& b) { return a.key < b.key; });
+  entries.erase(std::unique(entries.begin(), entries.end(),
+                            [](const OwnedEntry& a, const OwnedEntry& b) { return a.key == b.key; }),
+                entries.end());
+}
+
+void AppendRunEntry(const OwnedEntry& entry, std::string& out) {
+  PutVarint(out, entry.key.size());
+  out += entry.key;
+  PutU8(out, entry.indirect ? 1 : 0);
+  PutVarint(out, entry.value().length());
+  if (entry.indirect) {
+    PutVarint(out, entry.reference.offset);
+    PutVarint(out, entry.reference.file.base_path().size());
+    PutVarint(out, entry.reference.file.relative_path().size());
+    out += entry.reference.file.path();
+  } else {
+    out += entry.inline_bytes;
+  }
+}
+
+OwnedEntry DecodeRunEntry(ByteReader& reader) {
+  OwnedEntry entry;
+  entry.key = std::string(reader.Bytes(reader.Varint()));
+  const uint8_t kind = reader.U8();
+  if (kind > 1) {
+    reader.Fail("a run has an entry of an unknown kind");
+  }
+  entry.indirect = kind == 1;
+  const uint64_t length = reader.Varint();
+  if (!entry.indirect) {
+    entry.inline_bytes = std::string(reader.Bytes(length));
+    return entry;
+  }
+  entry.reference.length = length;
+  entry.reference.offset = reader.Varint();
+  const uint64_t base = reader.Varint();
+  const uint64_t relative = reader.Varint();
+  const absl::string_view base_path = reader.Bytes(base);
+  entry.reference.file = DataFileId(base_path, reader.Bytes(relative));
+  return entry;
+}
+
+absl::StatusOr<RunFile> RunFile::Write(std::vector<OwnedEntry>& entries, const std::string& folder) {
+  SortRun(entries);
   CLEAVE_ASSIGN_OR_RETURN(std::FILE* const file, OpenUnnamed(folder));
   RunFile run(file);
-  for (size_t i = 0; i < entries.size(); ++i) {
-    if (i + 1 == entries.size() || entries[i].key != entries[i + 1].key) {
-      CLEAVE_RETURN_IF_ERROR(PutEntry(file, entries[i]));
-    }
+  for (const OwnedEntry& entry : entries) {
+    CLEAVE_RETURN_IF_ERROR(PutEntry(file, entry));
   }
   return std::fflush(file) == 0 ? absl::StatusOr<RunFile>(std::move(run)) : FileError("write");
 }

@@ -2,7 +2,8 @@
 //
 // A run is a sequence of entries in key order, of each key the last one:
 //   key_length varint, key, value_kind u8 (0 inline, 1 indirect), value_length varint,
-//   then the inline bytes, or offset varint, path_length varint, path.
+//   then the inline bytes, or offset varint, base_path_length varint, relative_path_length varint, both paths.
+// The parts of a fill by several processes keep their runs in the same form in data files (fill.h).
 #pragma once
 
 #include <cstdio>
@@ -15,6 +16,7 @@
 #include "absl/status/statusor.h"
 
 #include "ocdbt/btree_node.h"
+#include "ocdbt/byte_coding.h"
 
 namespace cleave::ocdbt {
 
@@ -27,6 +29,13 @@ struct OwnedEntry {
   [[nodiscard]] LeafValue value() const { return {indirect, inline_bytes, reference}; }
   [[nodiscard]] size_t memory_bytes() const;
 };
+
+// Sorts `entries` by key, and keeps the last one of equal keys.
+void SortRun(std::vector<OwnedEntry>& entries);
+// Appends an entry in the form above.
+void AppendRunEntry(const OwnedEntry& entry, std::string& out);
+// Reads one entry off the front. The reader fails where it is none.
+[[nodiscard]] OwnedEntry DecodeRunEntry(ByteReader& reader);
 
 // A temporary file of the operating system, which has no name and vanishes with the program.
 class RunFile {

@@ -77,6 +77,7 @@ class Database {
 
  private:
   friend class BulkWriter;
+  friend class Fill;
   friend class Compaction;
   struct State;
   explicit Database(std::unique_ptr<State> state);

@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 
 #include "ocdbt/fork.h"
+#include "store/fall_through_store.h"
 #include "store/file_store.h"
 #include "store/memory_store.h"
 #include "store/store_conformance.h"
@@ -68,13 +69,19 @@ std::shared_ptr<Store> ReopenFork(const std::shared_ptr<Store>& store) {
   return std::make_shared<DatabaseStore>(Database::Open(database.store(), options).value());
 }
 
+// Of a volume without copy, whose original has none of these keys.
+std::shared_ptr<Store> OverAnOriginal() {
+  return std::make_shared<FallThroughStore>(Make(std::make_shared<MemoryStore>(), 60, 100),
+                                            std::make_shared<MemoryStore>(), KeyRange::Prefix(""));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Ocdbt, StoreConformance,
     testing::Values(StoreFactory{"Tiny", [] { return Make(std::make_shared<MemoryStore>(), 1, 0); }, Reopen},
                     StoreFactory{"Small", [] { return Make(std::make_shared<MemoryStore>(), 60, 1 << 20); }, Reopen},
                     StoreFactory{"Whole", [] { return Make(std::make_shared<MemoryStore>(), 0, 100); }, Reopen},
                     StoreFactory{"Folder", InFolder, Reopen}, StoreFactory{"Numbered", Numbered, Reopen},
-                    StoreFactory{"Fork", Forked, ReopenFork}),
+                    StoreFactory{"Fork", Forked, ReopenFork}, StoreFactory{"OverAnOriginal", OverAnOriginal}),
     NameOf);
 
 std::vector<StoreFactory> Configurations() {

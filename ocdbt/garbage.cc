@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "ocdbt/branch.h"
 #include "ocdbt/file_size.h"
+#include "ocdbt/fill_record.h"
 #include "ocdbt/garbage_list.h"
 #include "ocdbt/lease.h"
 #include "ocdbt/manifest_store.h"
@@ -78,6 +79,7 @@ class Collection {
     now_ = options_.clock->Now();
     CLEAVE_RETURN_IF_ERROR(ListDataFiles());
     CLEAVE_RETURN_IF_ERROR(ReadLeases());
+    CLEAVE_RETURN_IF_ERROR(ReadFills());
     CLEAVE_RETURN_IF_ERROR(ReadLines());
     CLEAVE_RETURN_IF_ERROR(ChooseVersions());
     CLEAVE_RETURN_IF_ERROR(WalkAll());
@@ -141,6 +143,14 @@ class Collection {
         first_writer_ = std::min(first_writer_, lease.begun - kClockTolerance);
       }
     }
+    return absl::OkStatus();
+  }
+
+  // After the leases: a part writes its marker before it gives its lease back.
+  absl::Status ReadFills() {
+    CLEAVE_ASSIGN_OR_RETURN(OpenFills fills, FindOpenFills(*store_));
+    fill_files_.insert(fills.files.begin(), fills.files.end());
+    report_.open_fills = std::move(fills.names);
     return absl::OkStatus();
   }
 
@@ -263,7 +273,7 @@ class Collection {
   // --- steps 2 and 3 ---
 
   [[nodiscard]] bool StaysWithTheKept(const std::string& file) const {
-    return versions_go_ ? needed_.Contains(file) : needed_now_.Contains(file);
+    return fill_files_.contains(file) || (versions_go_ ? needed_ : needed_now_).Contains(file);
   }
 
   void Judge() {
@@ -354,6 +364,7 @@ class Collection {
       return absl::OkStatus();
     }
     CLEAVE_RETURN_IF_ERROR(RefuseIfSealed(*store_));  // a fork is made of a sealed manifest: of the new one, or not yet
+    CLEAVE_RETURN_IF_ERROR(ReadFills());
     ReachableFiles& needed = versions_go_ ? needed_ : needed_now_;
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<LeaseRecord> leases, ListLeases(*store_));
     for (const LeaseRecord& lease : leases) {
@@ -414,8 +425,9 @@ class Collection {
   std::vector<Version> named_;  // by tags and pins
   std::vector<Line> lines_;
   bool versions_go_ = false;
-  ReachableFiles needed_;      // when versions have gone
-  ReachableFiles needed_now_;  // by all that is listed now
+  std::set<std::string> fill_files_;  // of fills that are not committed
+  ReachableFiles needed_;             // when versions have gone
+  ReachableFiles needed_now_;         // by all that is listed now
   StoredGarbageList garbage_;
   GarbageList next_;
   GarbageReport report_;

@@ -3,8 +3,10 @@
 // What must never happen is that a file is removed to which something refers, or will refer in a moment. A writer
 // makes its data files durable first and commits then, so a file to which nothing refers may be garbage or a commit on
 // its way. The rules:
-//   1. List all data files; then the leases; then read all manifests (the database's, the branches', the tags') and the
-//      leases' versions, and walk all that they need. Any damage ends it here.
+//   1. List all data files; then the leases; then the markers of fills (fill.h), whose files are needed until the fill
+//   is
+//      committed; then read all manifests (the database's, the branches', the tags') and the leases' versions, and walk
+//      all that they need. Any damage ends it here.
 //   2. A file of the list that nothing needs is *marked* with the time. One that was marked a grace period ago, by an
 //      earlier collection, and before every writer's lease that still lives, is *condemned*. Files that only versions
 //      need which this collection leaves out are marked, not condemned, unless the grace period is zero.
@@ -12,8 +14,9 @@
 //   4. Every manifest is replaced on the condition that it is still the one of step 1: without the versions that are
 //      left out, or by a copy of itself. This is the fence: a commit that began before it fails at its manifest write,
 //      and begins anew. If one is not the same any more, the collection begins anew.
-//   5. Names and leases are looked at once more: who made one read the manifest after that, so it is here now, or was
-//      refused.
+//   5. Names, leases and markers are looked at once more: who made a name or a lease read the manifest after that, so
+//   it
+//      is here now, or was refused; who wrote a marker looks at the lists of step 3 then.
 //   6. What is condemned and still not needed is removed.
 // A commit of ours that begins anew asks whether files that it wrote in its first try are condemned, and writes them
 // again (LostFiles); so there is no moment at which the two can miss each other, however long a process was stopped.
@@ -67,15 +70,16 @@ struct GarbageReport {
   };
   std::vector<Versions> versions;
   uint64_t tags = 0;
-  uint64_t pins = 0;                 // leases of readers that live
-  uint64_t writers = 0;              // leases of writers that live
-  uint64_t files = 0;                // data files there are
-  uint64_t needed = 0;               // of these
-  uint64_t marked_now = 0;           // for the first time
-  uint64_t waiting = 0;              // marked before, but too young, or a writer's
-  std::vector<std::string> removed;  // in a dry run: would be
-  uint64_t removed_bytes = 0;        // in these
-  std::optional<absl::Time> next;    // when the oldest marked file will be old enough
+  uint64_t pins = 0;                    // leases of readers that live
+  uint64_t writers = 0;                 // leases of writers that live
+  std::vector<std::string> open_fills;  // with finished parts, whose files are kept (fill.h)
+  uint64_t files = 0;                   // data files there are
+  uint64_t needed = 0;                  // of these
+  uint64_t marked_now = 0;              // for the first time
+  uint64_t waiting = 0;                 // marked before, but too young, or a writer's
+  std::vector<std::string> removed;     // in a dry run: would be
+  uint64_t removed_bytes = 0;           // in these
+  std::optional<absl::Time> next;       // when the oldest marked file will be old enough
 };
 
 // `database` is a database or a fork, not a branch; it may be read-only. FAILED_PRECONDITION when it is sealed: forks

@@ -5,6 +5,7 @@
 //   cleave/branches/NAME/manifest.ocdbt   the branch's versions (or manifest.ocdbt and numbered ones)
 //   cleave/branches/NAME/d/...            everything that the branch has written
 //   cleave/pins/ID                        pin.h
+//   cleave/fills/NAME/...                 fill.h
 //   cleave/garbage                        garbage_list.h
 //
 // All are objects of which TensorStore knows nothing, and none of them changes what it finds in the database. It opens

@@ -7,6 +7,8 @@
 //   fork BASE_URL FORK_URL NAME          seals the base, makes a fork if there is none, and opens it
 //   commit OPERATION...                  put:KEY:VALUE  del:KEY  range:BEGIN:END     -> generation
 //   bulk OPERATION...                    put only, as a bulk fill                    -> generation
+//   fill_part PART OPERATION...          put only, as a part of a fill
+//   fill_commit PART...                  the last step of the fill                   -> generation
 //   get KEY                              -> value, or "absent"
 //   list                                 -> KEY=VALUE ...
 //   versions                             -> GENERATION:NUM_KEYS:COMMIT_TIME_NS ...
@@ -17,6 +19,7 @@
 #include <cstdio>
 #include <iostream>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,6 +32,7 @@
 #include "base/status.h"
 #include "ocdbt/bulk_writer.h"
 #include "ocdbt/database.h"
+#include "ocdbt/fill.h"
 #include "ocdbt/fork.h"
 #include "ocdbt/manifest_store.h"
 #include "ocdbt/tree_check.h"
@@ -64,6 +68,14 @@ class Peer {
     }
     if (command == "commit" || command == "bulk") {
       return command == "bulk" ? Bulk(words) : Commit(words);
+    }
+    if (command == "fill_part" && words.size() >= 2) {
+      return WriteFillPart(words);
+    }
+    if (command == "fill_commit") {
+      CLEAVE_ASSIGN_OR_RETURN(const Fill fill, Fill::Create(*database_, "peer"));
+      CLEAVE_ASSIGN_OR_RETURN(const CommitResult result, fill.Commit(std::span(words).subspan(1)));
+      return absl::StrCat(result.generation.value);
     }
     if (command == "get" && words.size() == 2) {
       CLEAVE_ASSIGN_OR_RETURN(const Snapshot snapshot, database_->Newest());
@@ -168,17 +180,32 @@ class Peer {
     return absl::StrCat(result.generation.value);
   }
 
-  Answer Bulk(const Words& words) {
-    BulkOptions options;
-    options.memory_bytes = 2000;
-    CLEAVE_ASSIGN_OR_RETURN(const auto writer, BulkWriter::Create(*database_, options));
-    for (size_t i = 1; i < words.size(); ++i) {
+  // Words from `first` on are operations.
+  template <typename Writer>
+  static absl::Status PutAll(const Words& words, size_t first, Writer& writer) {
+    for (size_t i = first; i < words.size(); ++i) {
       const Words parts = absl::StrSplit(words[i], ':');
       if (parts.size() != 3 || parts[0] != "put") {
         return absl::InvalidArgumentError(words[i]);
       }
-      CLEAVE_RETURN_IF_ERROR(writer->Put(FromHex(parts[1]), FromHex(parts[2])));
+      CLEAVE_RETURN_IF_ERROR(writer.Put(FromHex(parts[1]), FromHex(parts[2])));
     }
+    return absl::OkStatus();
+  }
+
+  Answer WriteFillPart(const Words& words) {
+    CLEAVE_ASSIGN_OR_RETURN(const Fill fill, Fill::Create(*database_, "peer"));
+    CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<FillPart> part, fill.BeginPart(words[1], {.memory_bytes = 2000}));
+    CLEAVE_RETURN_IF_ERROR(PutAll(words, 2, *part));
+    CLEAVE_RETURN_IF_ERROR(part->Finish());
+    return "";
+  }
+
+  Answer Bulk(const Words& words) {
+    BulkOptions options;
+    options.memory_bytes = 2000;
+    CLEAVE_ASSIGN_OR_RETURN(const auto writer, BulkWriter::Create(*database_, options));
+    CLEAVE_RETURN_IF_ERROR(PutAll(words, 1, *writer));
     CLEAVE_ASSIGN_OR_RETURN(const CommitResult result, writer->Finish());
     return absl::StrCat(result.generation.value);
   }

@@ -320,6 +320,37 @@ class Interop(unittest.TestCase):
                 self.assertEqual(self.peer.contents(), model)
                 self.peer.ask("check")
 
+    def test_a_fill_by_several_processes(self):
+        for number, config in enumerate(CONFIGS):
+            with self.subTest(config=config):
+                base = self.url(f"fill{number}")
+                self.peer.ask("create", base, *create_words(config))
+                model = {}
+                before = [("put", self.random_key(), b"before") for _ in range(40)]
+                tensorstore_commit(open_tensorstore(base), before)
+                apply_to_model(model, before)
+                parts = ["west", "east", "middle"]
+                for part in parts:
+                    operations = [("put", self.random_key(), self.random.randbytes(self.random.choice([0, 9, 150])))
+                                  for _ in range(200)]
+                    apply_to_model(model, operations)
+                    peer = Peer(self.program)
+                    try:
+                        peer.ask("open", base)
+                        peer.ask("fill_part", part, *(":".join([o, to_hex(k), to_hex(v)]) for o, k, v in operations))
+                    finally:
+                        peer.close()
+                self.peer.ask("open", base)
+                generation = self.peer.ask("fill_commit", *parts)
+                self.assertEqual(self.peer.ask("fill_commit", *parts), generation)
+                self.assertEqual(contents(open_tensorstore(base)), model)
+                self.assertEqual(self.peer.contents(), model)
+                self.peer.ask("check")
+                after = self.random_operations()
+                tensorstore_commit(open_tensorstore(base), after)
+                apply_to_model(model, after)
+                self.assertEqual(self.peer.contents(), model)
+
     def test_pinned_by_time(self):
         base = self.url("time")
         kvstore = open_tensorstore(base)
