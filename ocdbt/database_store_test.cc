@@ -1,8 +1,8 @@
 // Goal: a database behaves as a store. Method: the stores' conformance suite over it, under settings that make trees
 // deep and values lie outside of them, with two handles that know nothing of each other; over memory, a folder, a
 // fork's stack of stores and numbered manifests; with node limits of 0, 1 and 1 MiB, inline limits of 0 and 1 MiB and
-// version trees of every arity. CLEAVE_TEST_SCALE=full runs each with each; otherwise every value meets some of the
-// others.
+// version trees of every arity, each with each. CLEAVE_TEST_SCALE=small runs some of these: every value meets some of
+// the others.
 #include "ocdbt/database_store.h"
 
 #include "gmock/gmock.h"
@@ -86,7 +86,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 std::vector<StoreFactory> Configurations() {
   const char* scale = std::getenv("CLEAVE_TEST_SCALE");
-  const bool all = scale != nullptr && absl::string_view(scale) == "full";
+  const bool all = scale == nullptr || absl::string_view(scale) != "small";
   std::vector<StoreFactory> factories;
   int combination = 0;
   for (uint8_t arity_log2 = 1; arity_log2 <= 16; ++arity_log2) {

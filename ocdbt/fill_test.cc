@@ -323,7 +323,8 @@ TEST(FillByProcesses, KilledAtRandomEqualsOneUndisturbed) {
     EXPECT_EQ(ours.root.statistics.num_indirect_value_bytes, theirs.root.statistics.num_indirect_value_bytes);
 
     // What killed processes left is garbage, and goes; nothing else does.
-    for (const std::string& lease : *store->List(store::KeyRange::Prefix("cleave/pins/"))) {
+    const std::vector<std::string> leases = store->List(store::KeyRange::Prefix("cleave/pins/")).value();
+    for (const std::string& lease : leases) {
       ASSERT_TRUE(store->Delete(lease).ok());  // they would run out
     }
     GarbageOptions garbage;
