@@ -161,7 +161,7 @@ TEST_F(OverlayProject, RandomEditsAgree) {
   const Extent3 extent{48, 40, 33};
   const Array3<uint64_t> labels = RandomBlobs(random, extent, 6);
   ASSERT_NO_FATAL_FAILURE(
-      Make(labels, {.chunk_size = {16, 16, 16}, .fuse = {{1, 2}, {2, 3}}}, {.chunk_size = {8, 16, 4}}));
+      Make(labels, {.chunk_size = {16, 16, 16}, .fuse = {{1, 2}, {1, 3}}}, {.chunk_size = {8, 16, 4}}));
   ASSERT_NO_FATAL_FAILURE(MakeOverlay());
   OpenProject copy = Open(Path("copy"));
   OpenProject overlay = Open(Path("overlay"));
@@ -185,8 +185,11 @@ TEST_F(OverlayProject, RandomEditsAgree) {
   }
   EXPECT_GT(done, 0);
   ExpectAlike(copy, overlay);
-  for (uint64_t generation = 2; generation <= *VoxelGeneration(*copy.dataset); ++generation) {
-    EXPECT_TRUE(Same(ExportSupervoxels(*copy.dataset, generation), ExportSupervoxels(*overlay.dataset, generation)))
+  // The copy has one version more: that in which ingest wrote the voxels.
+  const uint64_t last = *VoxelGeneration(*copy.dataset);
+  ASSERT_EQ(*VoxelGeneration(*overlay.dataset), last - 1);
+  for (uint64_t generation = 3; generation <= last; ++generation) {
+    EXPECT_TRUE(Same(ExportSupervoxels(*copy.dataset, generation), ExportSupervoxels(*overlay.dataset, generation - 1)))
         << generation;
   }
   EXPECT_EQ(FilesIn(Path("original")), files_);
@@ -211,11 +214,14 @@ TEST_F(OverlayProject, AnEditedProjectCanBeAnOriginal) {
   OpenProject overlay = Open(Path("overlay"));
   const Array3<uint64_t> before = ExportSupervoxels(*overlay.dataset);
   const std::set<uint64_t> old_ids(before.data(), before.data() + before.size());
-  std::set<uint64_t> segments;
-  for (const uint64_t id : old_ids) {
-    segments.insert(id == 0 ? 0 : Value(overlay.dataset->layout().SegmentOf(graph::NodeId{id})));
+  std::map<uint64_t, uint64_t> ids_of_chunk;
+  bool gaps = false;
+  for (const uint64_t id : old_ids) {  // ascending
+    const graph::NodeId node{id};
+    gaps |= id != 0 && Value(overlay.dataset->layout().SegmentOf(node)) !=
+                           ++ids_of_chunk[Value(overlay.dataset->layout().ChunkIdOf(node))];
   }
-  EXPECT_GT(*segments.rbegin(), 2) << "there are no gaps";
+  EXPECT_TRUE(gaps);
   ExpectClean(*overlay.dataset);
   EXPECT_NE(RootAt(*overlay.dataset, source), RootAt(*overlay.dataset, sink));
 
@@ -248,7 +254,7 @@ TEST_F(OverlayProject, HoldsNoVoxelsUntilTheyAreEdited) {
     original_bytes += content.size();
   }
   EXPECT_LT(bytes, 4096);
-  EXPECT_GT(original_bytes, 50'000);
+  EXPECT_GT(original_bytes, 30'000);
 }
 
 TEST_F(OverlayProject, AbsentChunksAreBackgroundAndBackgroundCoversTheOriginal) {
