@@ -91,7 +91,7 @@ class OverlayProject : public testing::Test {
 };
 
 // The partition into roots, by first appearance, so that root ids need not agree.
-std::vector<uint64_t> Partition(graph::Dataset& dataset, const Array3<uint64_t>& ids) {
+std::vector<uint64_t> PartsOf(graph::Dataset& dataset, const Array3<uint64_t>& ids) {
   const std::map<uint64_t, uint64_t> root_of = RootsOf(dataset, ids);
   std::map<uint64_t, uint64_t> numbers;
   std::vector<uint64_t> partition(static_cast<size_t>(ids.size()));
@@ -112,7 +112,7 @@ void ExpectAlike(OpenProject& copy, OpenProject& overlay) {
   const Array3<uint64_t> copied = ExportSupervoxels(*copy.dataset);
   const Array3<uint64_t> seen = ExportSupervoxels(*overlay.dataset);
   EXPECT_TRUE(Same(copied, seen)) << "voxels differ";
-  EXPECT_EQ(Partition(*copy.dataset, copied), Partition(*overlay.dataset, seen));
+  EXPECT_EQ(PartsOf(*copy.dataset, copied), PartsOf(*overlay.dataset, seen));
   ExpectClean(*overlay.dataset);
 }
 

@@ -26,32 +26,33 @@ Words PlaceWords(absl::string_view first, const DataReference& place) {
           absl::StrCat(place.length)};
 }
 
-absl::Status Wrong(absl::string_view word) {
+absl::Status WrongLine(absl::string_view word) {
   return absl::DataLossError(absl::StrCat("a line \"", word, "\" is wrong"));
 }
 
-absl::StatusOr<uint64_t> Number(const Words& words, size_t at) {
+absl::StatusOr<uint64_t> NumberIn(const Words& words, size_t at) {
   uint64_t number = 0;
-  return at < words.size() && absl::SimpleAtoi(words[at], &number) ? absl::StatusOr<uint64_t>(number) : Wrong(words[0]);
+  return at < words.size() && absl::SimpleAtoi(words[at], &number) ? absl::StatusOr<uint64_t>(number)
+                                                                   : WrongLine(words[0]);
 }
 
 // Words 1 to 4.
-absl::StatusOr<DataReference> Place(const Words& words) {
+absl::StatusOr<DataReference> PlaceIn(const Words& words) {
   if (words.size() < 5) {
-    return Wrong(words[0]);
+    return WrongLine(words[0]);
   }
   DataReference place{DataFileId(words[1], words[2]), 0, 0};
-  CLEAVE_ASSIGN_OR_RETURN(place.offset, Number(words, 3));
-  CLEAVE_ASSIGN_OR_RETURN(place.length, Number(words, 4));
+  CLEAVE_ASSIGN_OR_RETURN(place.offset, NumberIn(words, 3));
+  CLEAVE_ASSIGN_OR_RETURN(place.length, NumberIn(words, 4));
   return place;
 }
 
-absl::StatusOr<RunBlock> Block(const Words& words) {
-  CLEAVE_ASSIGN_OR_RETURN(const DataReference place, Place(words));
-  CLEAVE_ASSIGN_OR_RETURN(const uint64_t crc32c, Number(words, 5));
+absl::StatusOr<RunBlock> BlockIn(const Words& words) {
+  CLEAVE_ASSIGN_OR_RETURN(const DataReference place, PlaceIn(words));
+  CLEAVE_ASSIGN_OR_RETURN(const uint64_t crc32c, NumberIn(words, 5));
   return words.size() == 6 && crc32c <= UINT32_MAX
              ? absl::StatusOr<RunBlock>(RunBlock{place, static_cast<uint32_t>(crc32c)})
-             : Wrong(words[0]);
+             : WrongLine(words[0]);
 }
 
 std::string PartKey(absl::string_view fill, absl::string_view part) {
@@ -110,10 +111,10 @@ absl::StatusOr<PartRecord> DecodePart(absl::string_view text) {
     } else if (words[0] == "run" && words.size() == 1) {
       part.runs.emplace_back();
     } else if (words[0] == "block" && !part.runs.empty()) {
-      CLEAVE_ASSIGN_OR_RETURN(const RunBlock block, Block(words));
+      CLEAVE_ASSIGN_OR_RETURN(const RunBlock block, BlockIn(words));
       part.runs.back().push_back(block);
     } else {
-      return Wrong(words[0]);
+      return WrongLine(words[0]);
     }
   }
   return part;
@@ -136,19 +137,19 @@ absl::StatusOr<CommitRecord> DecodeCommit(absl::string_view text) {
   CommitRecord record;
   for (const Words& words : lines) {
     if (words[0] == "after" && words.size() == 2) {
-      CLEAVE_ASSIGN_OR_RETURN(record.after.value, Number(words, 1));
+      CLEAVE_ASSIGN_OR_RETURN(record.after.value, NumberIn(words, 1));
     } else if (words[0] == "root" && words.size() == 5) {
-      CLEAVE_ASSIGN_OR_RETURN(const DataReference root, Place(words));
+      CLEAVE_ASSIGN_OR_RETURN(const DataReference root, PlaceIn(words));
       record.roots.push_back(root);
     } else if (words[0] == "committed" && words.size() == 3) {
-      CLEAVE_ASSIGN_OR_RETURN(const uint64_t generation, Number(words, 1));
-      CLEAVE_ASSIGN_OR_RETURN(const uint64_t nanoseconds, Number(words, 2));
+      CLEAVE_ASSIGN_OR_RETURN(const uint64_t generation, NumberIn(words, 1));
+      CLEAVE_ASSIGN_OR_RETURN(const uint64_t nanoseconds, NumberIn(words, 2));
       if (nanoseconds > INT64_MAX) {
-        return Wrong(words[0]);
+        return WrongLine(words[0]);
       }
       record.done = {{generation}, absl::FromUnixNanos(static_cast<int64_t>(nanoseconds))};
     } else {
-      return Wrong(words[0]);
+      return WrongLine(words[0]);
     }
   }
   return record;

@@ -23,8 +23,10 @@
 
 #include "base/parallel.h"
 #include "base/status.h"
+#include "ocdbt/clock_testing.h"
 #include "ocdbt/garbage.h"
 #include "ocdbt/garbage_list.h"
+#include "ocdbt/history_testing.h"
 #include "ocdbt/test_bytes.h"
 #include "ocdbt/tree_check.h"
 #include "store/faulty_store.h"
@@ -38,27 +40,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using Contents = std::map<std::string, std::string>;
-
-class FakeClock final : public Clock {
- public:
-  absl::Time Now() override { return absl::FromUnixNanos(now_ns_ += 1000); }
-  void Advance(absl::Duration duration) { now_ns_ += absl::ToInt64Nanoseconds(duration); }
-
- private:
-  std::atomic<int64_t> now_ns_{1700000000000000000};
-};
-
-Contents ReadAll(const Snapshot& snapshot) {
-  Contents all;
-  EXPECT_TRUE(snapshot
-                  .Scan({},
-                        [&](const ScannedEntry& entry) -> absl::StatusOr<bool> {
-                          all[std::string(entry.key)] = snapshot.ReadValue(entry.value).value();
-                          return true;
-                        })
-                  .ok());
-  return all;
-}
 
 void ExpectHolds(Database& database, const Contents& expected) {
   const Snapshot now = database.Newest().value();

@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "ocdbt/branch.h"
 #include "ocdbt/bulk_writer.h"
+#include "ocdbt/clock_testing.h"
 #include "ocdbt/fork.h"
 #include "ocdbt/garbage_list.h"
 #include "ocdbt/history_testing.h"
@@ -34,15 +35,6 @@ namespace {
 using store::Fault;
 using store::FaultyStore;
 using testing::HasSubstr;
-
-class FakeClock final : public Clock {
- public:
-  absl::Time Now() override { return absl::FromUnixNanos(now_ns_ += 1000); }
-  void Advance(absl::Duration duration) { now_ns_ += absl::ToInt64Nanoseconds(duration); }
-
- private:
-  std::atomic<int64_t> now_ns_{1700000000000000000};
-};
 
 class Garbage : public testing::TestWithParam<ManifestKind> {
  protected:

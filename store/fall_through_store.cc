@@ -8,6 +8,7 @@
 #include "nlohmann/json.hpp"
 
 #include "base/status.h"
+#include "store/key_text.h"
 
 namespace cleave::store {
 namespace {
@@ -15,11 +16,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr ReadOptions kNothing{ByteRange{0, 0}};
-
-KeyRange Intersect(const KeyRange& a, const KeyRange& b) {
-  const auto end = a.end.empty() ? b.end : b.end.empty() ? a.end : std::min(a.end, b.end);
-  return {std::max(a.begin, b.begin), end};
-}
 
 Json Below(const Json& store, absl::string_view path) {
   Json base = store;
@@ -108,7 +104,7 @@ absl::StatusOr<std::vector<std::string>> FallThroughStore::List(const KeyRange& 
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> above, top_->List(range));
   const KeyRange common = Intersect(range, range_);
   std::vector<std::string> below;
-  if (common.end.empty() || common.begin < common.end) {
+  if (!IsEmpty(common)) {
     CLEAVE_ASSIGN_OR_RETURN(below, bottom_->List(common));
   }
   std::vector<std::string> keys;

@@ -4,15 +4,14 @@
 // reading it in cli/tensorstore_interop_test.py. Seed: CLEAVE_TEST_SEED.
 #include "store/fall_through_store.h"
 
-#include <iostream>
 #include <map>
 #include <random>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "base/test_seed.h"
 #include "store/file_store.h"
 #include "store/memory_store.h"
 #include "store/temporary_folder.h"
@@ -22,15 +21,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-uint64_t TestSeed() {
-  uint64_t seed = std::random_device()();
-  if (const char* text = std::getenv("CLEAVE_TEST_SEED"); text != nullptr) {
-    (void)absl::SimpleAtoi(text, &seed);
-  }
-  std::cout << "CLEAVE_TEST_SEED=" << seed << '\n';
-  return seed;
-}
 
 class FallThroughStoreTest : public testing::Test {
  protected:
