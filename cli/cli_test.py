@@ -655,6 +655,26 @@ def test_fsck_finds_damage_that_can_be_read(project):
     assert "findings" in done.stderr
     assert "NOT CLEAN" in run("fsck", project, expect=DAMAGED).stdout
 
+    # The plan says what would be written and changes nothing; nobody is there to be asked; then it is carried out.
+    before = export(project, "supervoxels", project / "before.npy")
+    plan = run("fsck", project, "--plan", "--json", expect=DAMAGED)
+    plan = json.loads(plan.stdout)
+    assert plan["applied"] is False and plan["left"]["found"] == 0 and plan["mends"][0]["voxels"], plan
+    assert "because" in run("fsck", project, "--plan", expect=DAMAGED).stdout
+    done = subprocess.run([str(PROGRAM), "fsck", str(project), "--repair"], capture_output=True, text=True, input="")
+    assert done.returncode != OK and "--yes" in done.stderr
+    assert (export(project, "supervoxels", project / "same.npy") == before).all()
+    repaired = run_json("fsck", project, "--repair", "--yes", "--user", "mender")
+    assert repaired["applied"] is True and repaired["left"]["found"] == 0
+    after = export(project, "supervoxels", project / "after.npy")
+    assert (after != before).sum() == 1 and not (after == supervoxel + 12345).any()
+    record = run_json("log", project, repaired["operation"])
+    assert (record["kind"], record["status"], record["user"]) == ("repair", "success", "mender")
+    shown = run_json("fsck", project, "--show-repair", repaired["operation"])
+    assert shown["mends"] == repaired["mends"]
+    assert run_json("fsck", project)["clean"] is True
+    assert "nothing to mend" in run("fsck", project, "--plan").stdout
+
 
 def test_what_a_killed_process_left_is_finished_and_said(project):
     """The recovery is also run by commands that only read."""

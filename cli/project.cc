@@ -6,16 +6,20 @@
 
 namespace cleave::cli {
 
-absl::StatusOr<Project> OpenProject(const std::string& folder, Console& console) {
-  Project project;
-  CLEAVE_ASSIGN_OR_RETURN(project.dataset, graph::Dataset::Open(folder));
-  CLEAVE_ASSIGN_OR_RETURN(project.editor, edit::Editor::Open(*project.dataset));
-  for (const edit::RecoveredOperation& operation : project.editor->recovered()) {
+void NoteRecovered(const std::vector<edit::RecoveredOperation>& operations, Console& console) {
+  for (const edit::RecoveredOperation& operation : operations) {
     console.Note(
         absl::StrCat("an earlier process ended in the middle of operation ", Value(operation.id), "; it was ",
                      operation.rolled_forward ? "carried out to its end" : "taken back, nothing of it is left"),
         /*important=*/true);
   }
+}
+
+absl::StatusOr<Project> OpenProject(const std::string& folder, Console& console) {
+  Project project;
+  CLEAVE_ASSIGN_OR_RETURN(project.dataset, graph::Dataset::Open(folder));
+  CLEAVE_ASSIGN_OR_RETURN(project.editor, edit::Editor::Open(*project.dataset));
+  NoteRecovered(project.editor->recovered(), console);
   return project;
 }
 

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "cli/console.h"
@@ -17,6 +18,9 @@ struct Project {
   std::unique_ptr<graph::Dataset> dataset;
   std::unique_ptr<edit::Editor> editor;  // uses the dataset
 };
+
+// Says on standard error what was recovered.
+void NoteRecovered(const std::vector<edit::RecoveredOperation>& operations, Console& console);
 
 // Errors as Dataset::Open. Says on standard error what was recovered.
 [[nodiscard]] absl::StatusOr<Project> OpenProject(const std::string& folder, Console& console);

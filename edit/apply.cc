@@ -37,25 +37,6 @@ absl::StatusOr<bool> HoldsMarker(const ocdbt::Snapshot& snapshot, graph::Operati
   return read.value.has_value();
 }
 
-// The first version with the operation's marker, nullopt when the newest has none: a binary search, since a marker
-// stays.
-absl::StatusOr<std::optional<uint64_t>> FindVoxelGeneration(ocdbt::Database& database, graph::OperationId operation) {
-  CLEAVE_ASSIGN_OR_RETURN(const ocdbt::Snapshot newest, database.Newest());
-  CLEAVE_ASSIGN_OR_RETURN(const bool written, HoldsMarker(newest, operation));
-  if (!written) {
-    return std::nullopt;
-  }
-  uint64_t without = 0;
-  uint64_t with = newest.generation().value;
-  while (with - without > 1) {
-    const uint64_t middle = without + (with - without) / 2;
-    CLEAVE_ASSIGN_OR_RETURN(const ocdbt::Snapshot snapshot, database.At(ocdbt::GenerationNumber{middle}));
-    CLEAVE_ASSIGN_OR_RETURN(const bool holds, HoldsMarker(snapshot, operation));
-    (holds ? with : without) = middle;
-  }
-  return with;
-}
-
 // The version that holds the operation's voxels.
 absl::StatusOr<uint64_t> WriteVoxels(graph::Dataset& dataset, const Intent& intent) {
   const absl::StatusOr<ocdbt::CommitResult> committed = dataset.database().Commit(BatchOf(intent));
@@ -79,6 +60,24 @@ absl::StatusOr<uint64_t> WriteVoxels(graph::Dataset& dataset, const Intent& inte
 
 std::string VoxelMarkerKey(graph::OperationId operation) {
   return absl::StrFormat("cleave/operation/%020d", Value(operation));
+}
+
+// A binary search, since a marker stays.
+absl::StatusOr<std::optional<uint64_t>> FindVoxelGeneration(ocdbt::Database& database, graph::OperationId operation) {
+  CLEAVE_ASSIGN_OR_RETURN(const ocdbt::Snapshot newest, database.Newest());
+  CLEAVE_ASSIGN_OR_RETURN(const bool written, HoldsMarker(newest, operation));
+  if (!written) {
+    return std::nullopt;
+  }
+  uint64_t without = 0;
+  uint64_t with = newest.generation().value;
+  while (with - without > 1) {
+    const uint64_t middle = without + (with - without) / 2;
+    CLEAVE_ASSIGN_OR_RETURN(const ocdbt::Snapshot snapshot, database.At(ocdbt::GenerationNumber{middle}));
+    CLEAVE_ASSIGN_OR_RETURN(const bool holds, HoldsMarker(snapshot, operation));
+    (holds ? with : without) = middle;
+  }
+  return with;
 }
 
 absl::StatusOr<uint64_t> VoxelGeneration(graph::Dataset& dataset) {

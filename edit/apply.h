@@ -25,6 +25,10 @@
 #include "edit/operation_log.h"
 #include "graph/dataset.h"
 
+namespace cleave::ocdbt {
+class Database;
+}
+
 namespace cleave::edit {
 
 // The key of the marker that says that an operation's voxels are in the segmentation's store.
@@ -32,6 +36,10 @@ namespace cleave::edit {
 
 // The newest version of the segmentation's store.
 [[nodiscard]] absl::StatusOr<uint64_t> VoxelGeneration(graph::Dataset& dataset);
+
+// The first version with the operation's marker; nullopt when the newest has none.
+[[nodiscard]] absl::StatusOr<std::optional<uint64_t>> FindVoxelGeneration(ocdbt::Database& database,
+                                                                          graph::OperationId operation);
 
 // Steps 1 to 3. Returns the operation's record as it stands then. INTERNAL when a chunk is not what was read although
 // the operation holds its lock.

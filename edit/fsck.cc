@@ -5,12 +5,12 @@
 #include <tuple>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
 #include "edit/apply.h"
 #include "edit/fsck_checks.h"
+#include "edit/overlay_store.h"
 #include "table/row_keys.h"
 #include "table/row_locks.h"
 
@@ -24,9 +24,9 @@ absl::string_view DescribeInvariant(int invariant) {
   static constexpr std::array<absl::string_view, kInvariantCount> kTexts = {
       "every supervoxel leads to one root, at every time",
       "supervoxels lie in their chunk, fragments are in one piece",
-      "parents and children agree, at every time",
+      "parents, children and lineage agree, at every time",
       "roots are the connected components of active edges",
-      "edits moved voxels of the edited supervoxels only",
+      "only edits moved voxels, of the edited supervoxels only",
       "sources and sinks of splits have different roots",
       "no lock or operation is left behind",
   };
@@ -54,19 +54,45 @@ FsckReport FsckFindings::Take() {
   return std::move(report_);
 }
 
+std::set<ChunkPoint> ChunksWrittenBy(const graph::IdLayout& layout, const OperationRecord& record) {
+  std::set<ChunkPoint> chunks;
+  for (const NodeId fragment : record.fragments) {
+    if (layout.Validate(fragment).ok()) {
+      chunks.insert(layout.ChunkOf(fragment).position);
+    }
+  }
+  return chunks;
+}
+
 absl::Status FsckRun::Prepare() {
-  CLEAVE_ASSIGN_OR_RETURN(log_, OperationLog(dataset_.table()).ReadAll());
-  CLEAVE_ASSIGN_OR_RETURN(const uint64_t newest, VoxelGeneration(dataset_));
-  moments_ = MomentsOf(dataset_.meta().ingested, log_, newest, options_.past_operations_max);
+  CLEAVE_ASSIGN_OR_RETURN(OperationLog::Rows rows, OperationLog::ReadEach(table_));
+  log_ = std::move(rows.records);
+  for (const auto& [id, why] : rows.unreadable) {
+    findings_.Add({7,
+                   absl::StrCat("the row of the operation cannot be read: ", why.message()),
+                   {Value(id)},
+                   std::nullopt,
+                   "what it did can still be seen in the rows of its roots; restore its own row from a backup"});
+  }
+  CLEAVE_ASSIGN_OR_RETURN(span_.base, dataset_.BaseGeneration());
+  CLEAVE_ASSIGN_OR_RETURN(span_.newest, VoxelGeneration(dataset_));
+  moments_ = MomentsOf(dataset_.meta().ingested, log_, span_, options_.past_operations_max);
   for (const OperationRecord& record : log_) {
     if (record.status != OperationStatus::kSuccess || !record.written_generation.has_value()) {
       continue;
     }
     for (const NodeId fragment : record.fragments) {
       if (absl::Status status = dataset_.layout().Validate(fragment); !status.ok()) {
-        return absl::DataLossError(absl::StrCat("operation ", Value(record.id), ": ", status.message()));
+        findings_.Add(
+            {7,
+             absl::StrCat("operation ", Value(record.id), " names a fragment that cannot be: ", status.message()),
+             {Value(record.id), Value(fragment)},
+             std::nullopt,
+             "restore the operation's row from a backup"});
       }
-      changes_[dataset_.layout().ChunkOf(fragment).position].push_back(*record.written_generation);
+    }
+    for (const ChunkPoint chunk : ChunksWrittenBy(dataset_.layout(), record)) {
+      changes_[chunk].push_back(*record.written_generation);
     }
   }
   for (auto& [chunk, generations] : changes_) {
@@ -76,17 +102,30 @@ absl::Status FsckRun::Prepare() {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::unique_ptr<volume::Volume>> FsckRun::OpenVolume(uint64_t generation) {
+  if (generation != span_.newest || overlay_.voxels.empty()) {
+    return dataset_.SegmentationAt({.generation = generation, .time = std::nullopt});
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<volume::Volume> newest,
+                          dataset_.SegmentationAt({.generation = generation, .time = std::nullopt}));
+  auto store = std::make_shared<OverlayStore>(dataset_.segmentation().store());
+  for (const store::KeyedWrite& write : overlay_.voxels) {
+    store->Plan(write);
+  }
+  return volume::Volume::Over(store, newest->prefix(), newest->info());
+}
+
 absl::StatusOr<const volume::Volume*> FsckRun::VolumeAt(uint64_t generation) {
   const std::lock_guard lock(volumes_mutex_);
   std::unique_ptr<volume::Volume>& volume = volumes_[generation];
   if (volume == nullptr) {
-    CLEAVE_ASSIGN_OR_RETURN(volume, dataset_.SegmentationAt({.generation = generation, .time = std::nullopt}));
+    CLEAVE_ASSIGN_OR_RETURN(volume, OpenVolume(generation));
   }
   return volume.get();
 }
 
 uint64_t FsckRun::GenerationAt(absl::Time time) const {
-  uint64_t generation = moments_.front().generation;
+  uint64_t generation = span_.base;
   for (const OperationRecord& record : log_) {
     if (record.status == OperationStatus::kSuccess && record.time <= time) {
       generation = std::max(generation, record.written_generation.value_or(0));
@@ -98,8 +137,8 @@ uint64_t FsckRun::GenerationAt(absl::Time time) const {
 absl::Status FsckRun::CheckLocks() {
   constexpr absl::string_view kAdvice = "open the project once: that finishes what an earlier process left behind";
   progress_.Begin("locks", 0, "");
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<InFlight> in_flight, OperationLog(dataset_.table()).ListInFlight());
-  absl::flat_hash_set<uint64_t> running;
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<InFlight> in_flight, OperationLog::ListInFlight(table_));
+  std::set<uint64_t> running;
   for (const InFlight& operation : in_flight) {
     running.insert(Value(operation.id));
     if (!options_.operations_may_run) {
@@ -117,7 +156,7 @@ absl::Status FsckRun::CheckLocks() {
                            .last = Value(layout.MakeNode(top, layout.SegmentLimit(top.layer)))});
   int64_t looked_at = static_cast<int64_t>(in_flight.size());
   for (const table::RowRange& range : {roots, table::ChunkLockRowRange()}) {
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::RowLockState> locks, table::ListLocks(dataset_.table(), range));
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::RowLockState> locks, table::ListLocks(table_, range));
     looked_at += static_cast<int64_t>(locks.size());
     for (const table::RowLockState& lock : locks) {
       for (const std::optional<table::LockHolder>& holder : {lock.temporal, lock.indefinite}) {
@@ -132,7 +171,40 @@ absl::Status FsckRun::CheckLocks() {
     }
   }
   findings_.Count(7, looked_at);
+  absl::Status status = CheckEnded(running);
   progress_.End();
+  return status;
+}
+
+// Whoever is not in flight has ended, and its row says how.
+absl::Status FsckRun::CheckEnded(const std::set<uint64_t>& running) {
+  // Who was seen at work first, and was not in flight afterwards, has its last word in its row by now.
+  absl::flat_hash_map<uint64_t, OperationRecord> at_last;
+  if (options_.operations_may_run) {
+    CLEAVE_ASSIGN_OR_RETURN(OperationLog::Rows rows, OperationLog::ReadEach(table_));
+    for (OperationRecord& record : rows.records) {
+      at_last[Value(record.id)] = std::move(record);
+    }
+  }
+  for (const OperationRecord& seen : log_) {
+    const auto last = at_last.find(Value(seen.id));
+    const OperationRecord& record = last == at_last.end() ? seen : last->second;
+    if (record.status == OperationStatus::kSuccess || running.contains(Value(record.id))) {
+      continue;
+    }
+    CLEAVE_ASSIGN_OR_RETURN(const bool effective, HasTakenEffect(table_, record));
+    if (!effective && record.status == OperationStatus::kException) {
+      continue;
+    }
+    findings_.Add({7,
+                   absl::StrCat("operation ", Value(record.id), " has ",
+                                effective ? "been carried out" : "ended, and nothing of it is in the graph",
+                                ", but its row says '", Name(record.status), "'"),
+                   {Value(record.id)},
+                   std::nullopt,
+                   "plan a repair"});
+  }
+  findings_.Count(7, static_cast<int64_t>(log_.size()));
   return absl::OkStatus();
 }
 
@@ -142,14 +214,16 @@ FsckReport FsckRun::Take() {
   return report;
 }
 
-absl::StatusOr<FsckReport> Fsck(graph::Dataset& dataset, const FsckOptions& options, Progress& progress) {
-  FsckRun run(dataset, options, progress);
+absl::StatusOr<FsckReport> FsckOver(graph::Dataset& dataset, const FsckOverlay& overlay, const FsckOptions& options,
+                                    Progress& progress) {
+  FsckRun run(dataset, overlay, options, progress);
   CLEAVE_RETURN_IF_ERROR(run.Prepare());
   if (options.check_voxels) {
     CLEAVE_RETURN_IF_ERROR(run.CheckVoxels());
   }
   if (options.check_hierarchy) {
     CLEAVE_RETURN_IF_ERROR(run.CheckHierarchy());
+    CLEAVE_RETURN_IF_ERROR(run.CheckLineage());
   }
   if (options.check_operations) {
     CLEAVE_RETURN_IF_ERROR(run.CheckOperations());
@@ -158,6 +232,10 @@ absl::StatusOr<FsckReport> Fsck(graph::Dataset& dataset, const FsckOptions& opti
     CLEAVE_RETURN_IF_ERROR(run.CheckLocks());
   }
   return run.Take();
+}
+
+absl::StatusOr<FsckReport> Fsck(graph::Dataset& dataset, const FsckOptions& options, Progress& progress) {
+  return FsckOver(dataset, {}, options, progress);
 }
 
 }  // namespace cleave::edit

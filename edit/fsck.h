@@ -5,14 +5,16 @@
 //   1  every voxel's supervoxel has a chain of parents to exactly one root, now and at every past time; every
 //      supervoxel of the graph has voxels
 //   2  a supervoxel's voxels lie in the chunk its id names; one born in a cut is a single 26-connected component
-//   3  parents and children agree, in both directions; a fresh supervoxel is, before its operation, an alias: it leads
-//   to
-//      the root of what it came from
+//   3  parents and children agree, in both directions; every cell can be decoded, and those that never change stand
+//      once; a fresh supervoxel is, before its operation, an alias: it leads to the root of what it came from; the
+//      lineage of roots and supervoxels is what the log says
 //   4  roots are the connected components of active edges: an L2 node's supervoxels are joined inside their chunk, a
-//      higher node's children by the edges of their layer, both ends of an active edge list it and share an ancestor
-//   5  an edit moves voxels from the supervoxels it cut to their fragments, and changes nothing else in their chunks
+//      higher node's children by the edges of their layer, both ends of an active edge list it and share an ancestor,
+//      and it is an edge of the segmentation or of an edit
+//   5  an edit moves voxels from the supervoxels it cut to their fragments, and changes nothing else in their chunks;
+//      nobody else changes voxels
 //   6  after a successful split no source and sink share a root
-//   7  no lock and no operation in flight is left behind
+//   7  no lock and no operation in flight is left behind; every operation's row says how it ended
 //
 // Past times are those just before and at each operation, and the time of ingest. Voxels at a time are those of the
 // newest version written by an operation up to it. A part of the graph that did not change is looked at once.
@@ -40,7 +42,8 @@ struct FsckOptions {
   bool check_hierarchy = true;   // 3 and 4
   bool check_operations = true;  // 5 and 6
   bool check_locks = true;       // 7
-  // How many of the newest operations have their times looked at; older times are left out.
+  // How many of the newest operations have their times looked at, and the time of ingest; older times are left out. 0:
+  // only the newest state.
   int64_t past_operations_max = 1000;
   // How many findings are reported in full; all are counted.
   int64_t findings_max = 100;

@@ -4,6 +4,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,9 +18,22 @@
 #include "edit/fsck_history.h"
 #include "edit/operation_log.h"
 #include "graph/dataset.h"
+#include "store/store.h"
+#include "table/row_keys.h"
+#include "table/table.h"
 #include "volume/volume.h"
 
 namespace cleave::edit {
+
+// The dataset as it would be after a repair: what a plan is judged by before anything is written.
+struct FsckOverlay {
+  const table::TableReader* table = nullptr;       // nullptr: the stored table
+  std::span<const store::KeyedWrite> voxels = {};  // over the newest version
+};
+
+// As Fsck, of the dataset with the overlay.
+[[nodiscard]] absl::StatusOr<FsckReport> FsckOver(graph::Dataset& dataset, const FsckOverlay& overlay,
+                                                  const FsckOptions& options, Progress& progress);
 
 // Collects what is found. Thread-safe.
 class FsckFindings {
@@ -36,15 +51,57 @@ class FsckFindings {
   FsckReport report_;
 };
 
+// The chunks whose voxels an operation may have written.
+[[nodiscard]] std::set<ChunkPoint> ChunksWrittenBy(const graph::IdLayout& layout, const OperationRecord& record);
+
+// Bytes of one stored chunk of the finest scale that no operation explains.
+struct ForeignChange {
+  std::string key;
+  ChunkPoint chunk;  // of the volume's own grid
+  Box box;
+  uint64_t expected_generation = 0;  // the version in which an operation, or ingest, wrote what should still be there
+  uint64_t seen_generation = 0;      // a version that holds something else
+  bool built_upon = false;           // a later operation cut what it found there
+};
+[[nodiscard]] absl::StatusOr<std::vector<ForeignChange>> FindForeignChanges(graph::Dataset& dataset,
+                                                                            std::span<const OperationRecord> log,
+                                                                            const GenerationSpan& span,
+                                                                            std::span<const store::KeyedWrite> overlay);
+
+[[nodiscard]] inline std::string NodeKey(graph::NodeId id) { return table::NodeRowKey(Value(id)); }
+
+// A cell of lineage that an operation's row implies.
+struct LineageCell {
+  graph::NodeId node{};
+  table::Column column;
+  std::string value;
+  std::string words;  // "node 17: replaced by 18, 19"
+};
+// From which supervoxel each fragment of the log came, by its own row or, where that is damaged, by its former's.
+using FormerOf = absl::flat_hash_map<graph::NodeId, graph::NodeId>;
+[[nodiscard]] absl::StatusOr<FormerOf> FormersOf(const graph::IdLayout& layout, const table::TableReader& reader,
+                                                 std::span<const OperationRecord> log);
+// All of them have the operation's time. Fragments whose former is not known are left out.
+[[nodiscard]] std::vector<LineageCell> LineageOf(const OperationRecord& record, const FormerOf& former_of);
+
+// Whether the rows of its new roots say that the operation has been carried out.
+[[nodiscard]] absl::StatusOr<bool> HasTakenEffect(const table::TableReader& reader, const OperationRecord& record);
+
 // One run of fsck. Thread-safe, but for Prepare, which comes first.
 class FsckRun {
  public:
-  FsckRun(graph::Dataset& dataset, const FsckOptions& options, Progress& progress)
-      : dataset_(dataset), options_(options), progress_(progress), findings_(options.findings_max) {}
+  FsckRun(graph::Dataset& dataset, const FsckOverlay& overlay, const FsckOptions& options, Progress& progress)
+      : dataset_(dataset),
+        overlay_(overlay),
+        table_(overlay.table != nullptr ? *overlay.table : dataset.table()),
+        options_(options),
+        progress_(progress),
+        findings_(options.findings_max) {}
 
   [[nodiscard]] absl::Status Prepare();
   [[nodiscard]] absl::Status CheckVoxels();
   [[nodiscard]] absl::Status CheckHierarchy();
+  [[nodiscard]] absl::Status CheckLineage();
   [[nodiscard]] absl::Status CheckOperations();
   [[nodiscard]] absl::Status CheckLocks();
   [[nodiscard]] FsckReport Take();
@@ -55,17 +112,24 @@ class FsckRun {
 
   // The segmentation at a generation; lives as long as the run.
   [[nodiscard]] absl::StatusOr<const volume::Volume*> VolumeAt(uint64_t generation);
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<volume::Volume>> OpenVolume(uint64_t generation);
+  [[nodiscard]] graph::GraphView View(absl::Time time) const { return {dataset_.layout(), table_, time}; }
   [[nodiscard]] absl::Status CheckVoxelsOfChunk(ChunkPoint chunk);
   [[nodiscard]] absl::Status CheckNodesOfChunk(const graph::ChunkAddress& chunk);
   [[nodiscard]] absl::Status CheckMovedVoxels(uint64_t generation, const std::vector<const OperationRecord*>& records);
+  [[nodiscard]] absl::Status CheckForeignVoxels();
   [[nodiscard]] absl::Status CheckSplitApart(const OperationRecord& record);
+  [[nodiscard]] absl::Status CheckEnded(const std::set<uint64_t>& running);
   [[nodiscard]] uint64_t GenerationAt(absl::Time time) const;
 
   graph::Dataset& dataset_;
+  const FsckOverlay& overlay_;
+  const table::TableReader& table_;
   const FsckOptions& options_;
   Progress& progress_;
   FsckFindings findings_;
   std::vector<OperationRecord> log_;
+  GenerationSpan span_;
   std::vector<Moment> moments_;
   std::map<ChunkPoint, std::vector<uint64_t>> changes_;  // generations that changed voxels of a chunk, ascending
   std::mutex volumes_mutex_;

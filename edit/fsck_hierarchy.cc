@@ -18,6 +18,7 @@
 #include "edit/fsck_checks.h"
 #include "graph/l2_components.h"
 #include "graph/local_graph.h"
+#include "table/columns.h"
 
 namespace cleave::edit {
 
@@ -26,14 +27,25 @@ using graph::NodeId;
 
 namespace {
 
-constexpr absl::string_view kRestoreAdvice = "restore the table's rows of these nodes from a backup";
+constexpr absl::string_view kRestoreAdvice = "plan a repair; what it leaves, restore from a backup of the table";
+
+// "the children", "the parent", "the edges of layer 3".
+std::string ColumnWords(const table::Column& column) {
+  if (column == table::columns::kChild) {
+    return "children";
+  }
+  if (column == table::columns::kParent) {
+    return "parent";
+  }
+  return absl::StrCat("column ", column.qualifier);
+}
 
 }  // namespace
 
 class HierarchyCheck {
  public:
   HierarchyCheck(FsckRun& run, const graph::ChunkAddress& chunk)
-      : run_(run), layout_(run.dataset_.layout()), chunk_(chunk), histories_(layout_, run.dataset_.table()) {}
+      : run_(run), layout_(run.dataset_.layout()), chunk_(chunk), histories_(layout_, run.table_) {}
 
   absl::Status Run() {
     CLEAVE_ASSIGN_OR_RETURN(nodes_, histories_.LoadChunk(chunk_));
@@ -104,6 +116,18 @@ class HierarchyCheck {
 
   void CheckOnce(NodeId node) {
     const NodeHistory& history = histories_.Of(node);
+    for (const auto& [column, time] : history.unreadable) {
+      Find(3,
+           absl::StrCat("node ", Value(node), ": ", ColumnWords(column), " of ", absl::FormatTime(time),
+                        " cannot be decoded"),
+           {node});
+    }
+    for (const auto& [column, time] : history.surplus) {
+      Find(3,
+           absl::StrCat("node ", Value(node), ": ", ColumnWords(column), " changed at ", absl::FormatTime(time),
+                        ", though a node's never change"),
+           {node});
+    }
     if (history.children.empty()) {
       Find(3, absl::StrCat("node ", Value(node), " has a row but no children"), {node});
       return;
@@ -202,6 +226,20 @@ class HierarchyCheck {
     }
   }
 
+  // What a node lists as active is an edge of the segmentation, or one that an edit made.
+  void CheckEdgesExist(NodeId node, const absl::flat_hash_set<EdgeEnds>& leaving) {
+    for (const auto& [layer, edges] : histories_.Of(node).cross_edges) {
+      for (const EdgeEnds& edge : edges) {
+        if (!leaving.contains(edge.Sorted())) {
+          Find(4,
+               absl::StrCat("node ", Value(node), " lists the edge ", Value(edge.node1), "-", Value(edge.node2),
+                            ", which is neither of the segmentation nor of an edit"),
+               {node, edge.node1, edge.node2});
+        }
+      }
+    }
+  }
+
   // The supervoxels of an L2 node are joined by edges that were there when it was made.
   absl::Status CheckInside() {
     CLEAVE_ASSIGN_OR_RETURN(const graph::ChunkEdges stored, run_.dataset_.edges().Read(chunk_.position));
@@ -209,21 +247,37 @@ class HierarchyCheck {
     for (const NodeId node : nodes_) {
       times.insert(histories_.Of(node).created.value_or(absl::InfinitePast()));
     }
+    // Grows with time, as the edges of edits do.
+    absl::flat_hash_set<EdgeEnds> leaving;
+    for (const std::vector<graph::Edge>* edges : {&stored.between, &stored.cross}) {
+      for (const graph::Edge& edge : *edges) {
+        leaving.insert(EdgeEnds{edge.node1, edge.node2}.Sorted());
+      }
+    }
     for (const absl::Time time : times) {
       const ChunkPoint position[] = {chunk_.position};
-      CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::vector<graph::Edge>> edited,
-                              graph::ReadEditedEdges(run_.dataset_.View(time), run_.dataset_.table(), position));
+      const absl::StatusOr<std::vector<std::vector<graph::Edge>>> edited =
+          graph::ReadEditedEdges(run_.View(time), run_.table_, position);
+      if (absl::IsDataLoss(edited.status())) {
+        Find(4, std::string(edited.status().message()), {});
+        continue;
+      }
+      CLEAVE_RETURN_IF_ERROR(edited.status());
       std::vector<EdgeEnds> ends;
-      for (const std::vector<graph::Edge>* edges : {&stored.in, &edited[0]}) {
+      for (const std::vector<graph::Edge>* edges : {&stored.in, &(*edited)[0]}) {
         for (const graph::Edge& edge : *edges) {
           ends.push_back({edge.node1, edge.node2});
         }
       }
+      for (const graph::Edge& edge : (*edited)[0]) {
+        leaving.insert(EdgeEnds{edge.node1, edge.node2}.Sorted());
+      }
       for (const NodeId node : nodes_) {
         const NodeHistory& history = histories_.Of(node);
-        if (history.created != time) {
+        if (history.created.value_or(absl::InfinitePast()) != time) {
           continue;
         }
+        CheckEdgesExist(node, leaving);
         if (const auto parts = graph::ComponentsOf(history.children, ends); parts.size() > 1) {
           Find(4,
                absl::StrCat("the supervoxels of node ", Value(node), " fall into ", parts.size(),

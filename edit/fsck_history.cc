@@ -23,25 +23,42 @@ std::optional<absl::Time> OldestTime(const table::Row& row, const table::Column&
   return cells == row.cells.end() ? std::nullopt : std::optional(cells->second.back().time);
 }
 
-absl::Status InRow(const absl::Status& status, NodeId node) {
-  return Annotate(status, absl::StrCat("row of node ", Value(node)));
+// A compressed array, ascending; noted and empty when it cannot be decoded.
+template <typename T>
+std::vector<T> TakeArray(const table::Cell& cell, const table::Column& column, NodeHistory& history) {
+  absl::StatusOr<std::vector<T>> values = table::DecodeCompressedArray<T>(cell.value);
+  if (!values.ok()) {
+    history.unreadable.emplace_back(column, cell.time);
+    return {};
+  }
+  std::ranges::sort(*values);
+  return *std::move(values);
+}
+
+// All cells of a column but the oldest one.
+void NoteSurplus(const table::Row& row, const table::Column& column, NodeHistory& history) {
+  const std::vector<table::Cell>& cells = row.cells.at(column);
+  for (size_t i = 0; i + 1 < cells.size(); ++i) {
+    history.surplus.emplace_back(column, cells[i].time);
+  }
 }
 
 }  // namespace
 
-std::vector<Moment> MomentsOf(absl::Time ingested, std::span<const OperationRecord> log, uint64_t newest_generation,
+std::vector<Moment> MomentsOf(absl::Time ingested, std::span<const OperationRecord> log, const GenerationSpan& span,
                               int64_t past_operations_max) {
+  if (past_operations_max == 0) {
+    return {{absl::InfiniteFuture(), span.newest}};
+  }
   std::vector<const OperationRecord*> done;
-  uint64_t base_generation = newest_generation;
   for (const OperationRecord& record : log) {
     if (record.status == OperationStatus::kSuccess) {
       done.push_back(&record);
-      base_generation = std::min(base_generation, record.written_generation.value_or(newest_generation + 1) - 1);
     }
   }
   std::ranges::sort(done, {}, [](const OperationRecord* record) { return record->time; });
-  std::vector<Moment> moments = {{ingested, base_generation}};
-  uint64_t generation = base_generation;
+  std::vector<Moment> moments = {{ingested, span.base}};
+  uint64_t generation = span.base;
   for (size_t i = 0; i < done.size(); ++i) {
     const uint64_t before = generation;
     generation = std::max(generation, done[i]->written_generation.value_or(0));
@@ -53,7 +70,7 @@ std::vector<Moment> MomentsOf(absl::Time ingested, std::span<const OperationReco
     }
     moments.push_back({done[i]->time, generation});
   }
-  moments.push_back({absl::InfiniteFuture(), newest_generation});
+  moments.push_back({absl::InfiniteFuture(), span.newest});
   return moments;
 }
 
@@ -88,7 +105,7 @@ absl::Status NodeHistories::Load(std::span<const NodeId> nodes) {
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::Row> rows, reader_.ReadRows(keys, Columns()));
     std::vector<NodeId> next;
     for (size_t i = 0; i < frontier.size(); ++i) {
-      CLEAVE_RETURN_IF_ERROR(Add(rows[i], frontier[i]));
+      Add(rows[i], frontier[i]);
       for (const auto& [time, parent] : histories_[frontier[i]].parents) {
         next.push_back(parent);
       }
@@ -108,7 +125,7 @@ absl::StatusOr<std::vector<NodeId>> NodeHistories::LoadChunk(const graph::ChunkA
   for (const table::Row& row : rows) {
     CLEAVE_ASSIGN_OR_RETURN(const uint64_t id, table::ParseNodeRowKey(row.key));
     nodes.push_back(NodeId{id});
-    CLEAVE_RETURN_IF_ERROR(Add(row, NodeId{id}));
+    Add(row, NodeId{id});
     for (const auto& [time, parent] : histories_[NodeId{id}].parents) {
       parents.push_back(parent);
     }
@@ -117,7 +134,7 @@ absl::StatusOr<std::vector<NodeId>> NodeHistories::LoadChunk(const graph::ChunkA
   return nodes;
 }
 
-absl::Status NodeHistories::Add(const table::Row& row, NodeId node) {
+void NodeHistories::Add(const table::Row& row, NodeId node) {
   NodeHistory& history = histories_[node];
   history = {};
   for (const auto& [column, cells] : row.cells) {
@@ -125,43 +142,48 @@ absl::Status NodeHistories::Add(const table::Row& row, NodeId node) {
   }
   if (const auto cells = row.cells.find(columns::kParent); cells != row.cells.end()) {
     for (const table::Cell& cell : cells->second) {
-      const absl::StatusOr<uint64_t> parent = table::DecodeValue<uint64_t>(cell.value);
-      if (!parent.ok()) {
-        return InRow(parent.status(), node);
+      if (const absl::StatusOr<uint64_t> parent = table::DecodeValue<uint64_t>(cell.value); parent.ok()) {
+        history.parents.emplace_back(cell.time, NodeId{*parent});
+      } else {
+        history.unreadable.emplace_back(columns::kParent, cell.time);
       }
-      history.parents.emplace_back(cell.time, NodeId{*parent});
     }
   }
   if (const table::Cell* cell = row.Newest(columns::kChild)) {
-    absl::StatusOr<std::vector<NodeId>> children = table::DecodeCompressedArray<NodeId>(cell->value);
-    if (!children.ok()) {
-      return InRow(children.status(), node);
-    }
-    history.children = *std::move(children);
-    std::ranges::sort(history.children);
+    history.children = TakeArray<NodeId>(*cell, columns::kChild, history);
     history.created = OldestTime(row, columns::kChild);
+    NoteSurplus(row, columns::kChild, history);
   }
   for (int layer = graph::kL2Layer; layer < layout_.layer_count(); ++layer) {
-    if (const table::Cell* cell = row.Newest(columns::AtomicCrossChunkEdge({.value = layer}))) {
-      absl::StatusOr<std::vector<graph::EdgeEnds>> edges = table::DecodeCompressedArray<graph::EdgeEnds>(cell->value);
-      if (!edges.ok()) {
-        return InRow(edges.status(), node);
+    const table::Column column = columns::AtomicCrossChunkEdge({.value = layer});
+    if (const table::Cell* cell = row.Newest(column)) {
+      std::vector<graph::EdgeEnds> edges = TakeArray<graph::EdgeEnds>(*cell, column, history);
+      NoteSurplus(row, column, history);
+      if (!edges.empty()) {
+        history.cross_edges[layer] = std::move(edges);
       }
-      std::ranges::sort(*edges);
-      history.cross_edges[layer] = *std::move(edges);
     }
   }
   if (const table::Cell* cell = row.Newest(columns::kFormerIdentity)) {
     const absl::StatusOr<std::vector<NodeId>> former = table::DecodeArray<NodeId>(cell->value);
-    if (!former.ok() || former->size() != 1) {
-      return InRow(former.ok() ? absl::DataLossError("not one former id") : former.status(), node);
+    if (former.ok() && former->size() == 1) {
+      history.former = former->front();
+      history.born = cell->time;
+    } else {
+      history.unreadable.emplace_back(columns::kFormerIdentity, cell->time);
     }
-    history.former = former->front();
-    history.born = cell->time;
   }
   history.replaced = OldestTime(row, columns::kNewIdentity);
   history.superseded = OldestTime(row, columns::kNewParent);
-  return absl::OkStatus();
+}
+
+std::vector<NodeId> NodeHistories::Loaded() const {
+  std::vector<NodeId> nodes;
+  for (const auto& [node, history] : histories_) {
+    nodes.push_back(node);
+  }
+  std::ranges::sort(nodes);
+  return nodes;
 }
 
 const NodeHistory& NodeHistories::Of(NodeId node) const {

@@ -24,9 +24,15 @@ struct Moment {
   uint64_t generation = 0;
 };
 
-// Oldest first, the last one is now. `log` is all operations, oldest first.
+// What the voxel store held when ingest ended, and what it holds now.
+struct GenerationSpan {
+  uint64_t base = 0;
+  uint64_t newest = 0;
+};
+
+// Oldest first, the last one is now. `log` is all operations, oldest first. Without past operations it is only now.
 [[nodiscard]] std::vector<Moment> MomentsOf(absl::Time ingested, std::span<const OperationRecord> log,
-                                            uint64_t newest_generation, int64_t past_operations_max);
+                                            const GenerationSpan& span, int64_t past_operations_max);
 
 // Everything that the row of one node says, at all times.
 struct NodeHistory {
@@ -39,11 +45,15 @@ struct NodeHistory {
   std::optional<absl::Time> replaced;             // supervoxel: the time it was cut
   std::optional<absl::Time> superseded;           // root
   absl::Time last_change = absl::InfinitePast();  // of the row
+  // Cells that cannot be decoded: they count as missing.
+  std::vector<std::pair<table::Column, absl::Time>> unreadable;
+  // Children and cross edges never change, so each has one cell, from when the node was made. Others do not belong.
+  std::vector<std::pair<table::Column, absl::Time>> surplus;
 
   [[nodiscard]] graph::NodeId ParentAt(absl::Time time) const;
 };
 
-// Not thread-safe. Layout and reader must outlive it.
+// What cannot be decoded is told in the histories, not as an error. Not thread-safe. Layout and reader must outlive it.
 class NodeHistories {
  public:
   NodeHistories(const graph::IdLayout& layout, const table::TableReader& reader) : layout_(layout), reader_(reader) {}
@@ -53,6 +63,8 @@ class NodeHistories {
   // Reads all nodes of one chunk, and whatever was ever above them; returns the nodes.
   [[nodiscard]] absl::StatusOr<std::vector<graph::NodeId>> LoadChunk(const graph::ChunkAddress& chunk);
 
+  // All nodes that were loaded, ascending.
+  [[nodiscard]] std::vector<graph::NodeId> Loaded() const;
   // An empty history for a node that was not loaded or has no row.
   [[nodiscard]] const NodeHistory& Of(graph::NodeId node) const;
   // The highest ancestor in a layer <= `layer`, the node itself included.
@@ -65,7 +77,7 @@ class NodeHistories {
   [[nodiscard]] absl::Time LastChange(graph::NodeId node) const;
 
  private:
-  [[nodiscard]] absl::Status Add(const table::Row& row, graph::NodeId node);
+  void Add(const table::Row& row, graph::NodeId node);
   [[nodiscard]] table::Filter Columns() const;
 
   const graph::IdLayout& layout_;

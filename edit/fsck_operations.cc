@@ -20,7 +20,7 @@ namespace {
 using graph::NodeId;
 
 constexpr absl::string_view kReportAdvice =
-    "read the voxels as they were at the generation before, and report a defect";
+    "plan a repair; if it leaves this, read the voxels as they were at the generation before, and report a defect";
 
 // What an operation may do to a voxel.
 class Moves {
@@ -87,10 +87,11 @@ absl::Status FsckRun::CheckMovedVoxels(uint64_t generation, const std::vector<co
   for (const OperationRecord* record : records) {
     fragments.insert(fragments.end(), record->fragments.begin(), record->fragments.end());
   }
-  NodeHistories histories(layout, dataset_.table());
+  NodeHistories histories(layout, table_);
   CLEAVE_RETURN_IF_ERROR(histories.Load(fragments));
   absl::flat_hash_map<NodeId, NodeId> former_of;
   std::vector<ChunkPoint> chunks;
+  std::erase_if(fragments, [&](NodeId id) { return !layout.Validate(id).ok(); });
   for (const NodeId fragment : fragments) {
     former_of[fragment] = histories.Of(fragment).former;
     chunks.push_back(layout.ChunkOf(fragment).position);
@@ -130,7 +131,7 @@ absl::Status FsckRun::CheckMovedVoxels(uint64_t generation, const std::vector<co
 }
 
 absl::Status FsckRun::CheckSplitApart(const OperationRecord& record) {
-  const graph::GraphView view = dataset_.View(record.time);
+  NodeHistories histories(dataset_.layout(), table_);
   CLEAVE_ASSIGN_OR_RETURN(const volume::Volume* volume, VolumeAt(GenerationAt(record.time)));
   std::vector<NodeId> roots[2];
   const std::vector<VoxelPoint>* points[2] = {&record.sources, &record.sinks};
@@ -146,11 +147,14 @@ absl::Status FsckRun::CheckSplitApart(const OperationRecord& record) {
            std::nullopt,
            std::string(kReportAdvice)});
     }
-    CLEAVE_ASSIGN_OR_RETURN(roots[side], view.Roots(*supervoxels[side]));
+    CLEAVE_RETURN_IF_ERROR(histories.Load(*supervoxels[side]));
+    for (const NodeId supervoxel : *supervoxels[side]) {
+      roots[side].push_back(histories.RootAt(supervoxel, record.time));
+    }
   }
   findings_.Count(6, 1);
   for (const NodeId root : roots[0]) {
-    if (std::ranges::count(roots[1], root) > 0) {
+    if (root != NodeId{} && std::ranges::count(roots[1], root) > 0) {
       findings_.Add({6,
                      absl::StrCat("split ", Value(record.id), " left a source and a sink in root ", Value(root)),
                      {Value(record.id), Value(root)},
@@ -176,6 +180,7 @@ absl::Status FsckRun::CheckOperations() {
   for (const auto& [generation, records] : by_generation) {
     CLEAVE_RETURN_IF_ERROR(CheckMovedVoxels(generation, records));
   }
+  CLEAVE_RETURN_IF_ERROR(CheckForeignVoxels());
   progress_.End();
   return absl::OkStatus();
 }

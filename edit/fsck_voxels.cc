@@ -20,6 +20,12 @@ namespace cleave::edit {
 
 using graph::NodeId;
 
+namespace {
+
+constexpr absl::string_view kRowsAdvice = "plan a repair; what it leaves, restore from a backup of the table";
+
+}  // namespace
+
 class VoxelCheck {
  public:
   VoxelCheck(FsckRun& run, ChunkPoint chunk)
@@ -27,7 +33,7 @@ class VoxelCheck {
         layout_(run.dataset_.layout()),
         chunk_(chunk),
         box_(layout_.ChunkBox({graph::kSupervoxelLayer, chunk})),
-        histories_(layout_, run.dataset_.table()) {}
+        histories_(layout_, run.table_) {}
 
   absl::Status Run() {
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> nodes, histories_.LoadChunk({graph::kSupervoxelLayer, chunk_}));
@@ -57,7 +63,7 @@ class VoxelCheck {
   std::vector<uint64_t> Generations() const {
     std::vector<uint64_t> generations;
     if (const auto changes = run_.changes_.find(chunk_); changes != run_.changes_.end()) {
-      generations = {run_.moments_.front().generation};
+      generations = {run_.span_.base};
       generations.insert(generations.end(), changes->second.begin(), changes->second.end());
     }
     generations.push_back(run_.moments_.back().generation);
@@ -147,12 +153,12 @@ class VoxelCheck {
         Find(1,
              absl::StrCat("supervoxel ", Value(id), " has voxels but leads to no root at ",
                           absl::FormatTime(moment.time), "; its chain of parents ends at ", Value(top)),
-             {id, top}, "restore the table's rows of these nodes from a backup");
+             {id, top}, std::string(kRowsAdvice));
       } else if (!histories_.IsAlive(root, moment.time)) {
         Find(1,
              absl::StrCat("supervoxel ", Value(id), " leads to root ", Value(root), ", which does not exist at ",
                           absl::FormatTime(moment.time)),
-             {id, root}, "restore the table's rows of these nodes from a backup");
+             {id, root}, std::string(kRowsAdvice));
       }
     }
     run_.findings_.Count(1, looked_at);
@@ -163,6 +169,12 @@ class VoxelCheck {
   // A supervoxel's row, over all moments: listed by its parent, there in voxels, an alias before its birth.
   void CheckNode(NodeId id) {
     const NodeHistory& history = histories_.Of(id);
+    for (const auto& [column, time] : history.unreadable) {
+      Find(3,
+           absl::StrCat("supervoxel ", Value(id), ": column ", column.qualifier, " of ", absl::FormatTime(time),
+                        " cannot be decoded"),
+           {id}, std::string(kRowsAdvice));
+    }
     int64_t looked_at = 0;
     for (const Moment& moment : run_.moments_) {
       if (&moment != &run_.moments_.front() && Unchanged(id)) {
@@ -177,14 +189,14 @@ class VoxelCheck {
           Find(3,
                absl::StrCat("supervoxel ", Value(id), " was born later, but at ", absl::FormatTime(moment.time),
                             " it is no alias of ", Value(history.former), ", which it came from"),
-               {id, history.former}, "restore the table's row from a backup");
+               {id, history.former}, std::string(kRowsAdvice));
         }
       } else if (!history.replaced.has_value() || moment.time < *history.replaced) {
         if (!listed) {
           Find(3,
                absl::StrCat("supervoxel ", Value(id), " has parent ", Value(parent), " at ",
                             absl::FormatTime(moment.time), ", which does not list it as a child"),
-               {id, parent}, "restore the table's rows of these nodes from a backup");
+               {id, parent}, std::string(kRowsAdvice));
         }
         // A chunk may hold the voxels of a cut that another operation's version brought along before its time.
         if (!history.replaced.has_value() && !SupervoxelsAt(moment.generation).contains(id)) {

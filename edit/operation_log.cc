@@ -22,7 +22,7 @@ using graph::OperationId;
 namespace columns = table::columns;
 
 // Our own columns; readers that do not know them never ask for them.
-const table::Column kKind{"2", "cleave_kind"};                             // text: "merge", "split"
+const table::Column kKind{"2", "cleave_kind"};                             // text: "merge", "split", "repair"
 const table::Column kOldRoots{"2", "cleave_old_roots"};                    // array of u64
 const table::Column kFragments{"2", "cleave_fragments"};                   // array of u64
 const table::Column kReadGeneration{"2", "cleave_read_generation"};        // u64
@@ -82,7 +82,12 @@ class RowReader {
 
 OperationKind KindOf(RowReader& reader) {
   if (const std::string kind = reader.Text(kKind); !kind.empty()) {
-    return kind == Name(OperationKind::kMerge) ? OperationKind::kMerge : OperationKind::kSplit;
+    for (const OperationKind known : {OperationKind::kMerge, OperationKind::kRepair}) {
+      if (kind == Name(known)) {
+        return known;
+      }
+    }
+    return OperationKind::kSplit;
   }
   return reader.Cell(columns::kAddedEdge) != nullptr ? OperationKind::kMerge : OperationKind::kSplit;
 }
@@ -122,7 +127,17 @@ absl::StatusOr<OperationRecord> FromRow(OperationId id, const table::Row& row) {
 
 }  // namespace
 
-absl::string_view Name(OperationKind kind) { return kind == OperationKind::kMerge ? "merge" : "split"; }
+absl::string_view Name(OperationKind kind) {
+  switch (kind) {
+    case OperationKind::kMerge:
+      return "merge";
+    case OperationKind::kSplit:
+      return "split";
+    case OperationKind::kRepair:
+      return "repair";
+  }
+  return "unknown";
+}
 
 absl::string_view Name(OperationStatus status) {
   switch (status) {
@@ -182,23 +197,37 @@ absl::StatusOr<OperationRecord> OperationLog::Read(OperationId id) const {
 }
 
 absl::StatusOr<std::vector<OperationRecord>> OperationLog::ReadAll() const {
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::Row> rows,
-                          table_.ReadRange(table::NodeRowRange({.first = 1, .last = kFirstNode - 1}), {}, 0));
-  std::vector<OperationRecord> records;
-  for (const table::Row& row : rows) {
-    CLEAVE_ASSIGN_OR_RETURN(const uint64_t id, table::ParseOperationRowKey(row.key));
-    CLEAVE_ASSIGN_OR_RETURN(OperationRecord record, FromRow(OperationId{id}, row));
-    records.push_back(std::move(record));
-  }
-  return records;
+  CLEAVE_ASSIGN_OR_RETURN(Rows rows, ReadEach(table_));
+  return rows.unreadable.empty() ? absl::StatusOr<std::vector<OperationRecord>>(std::move(rows.records))
+                                 : rows.unreadable.front().second;
 }
 
-absl::Status OperationLog::WriteInFlight(const InFlight& operation) {
+absl::StatusOr<OperationLog::Rows> OperationLog::ReadEach(const table::TableReader& reader) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::Row> rows,
+                          reader.ReadRange(table::NodeRowRange({.first = 1, .last = kFirstNode - 1}), {}, 0));
+  Rows result;
+  for (const table::Row& row : rows) {
+    CLEAVE_ASSIGN_OR_RETURN(const uint64_t id, table::ParseOperationRowKey(row.key));
+    absl::StatusOr<OperationRecord> record = FromRow(OperationId{id}, row);
+    if (record.ok()) {
+      result.records.push_back(*std::move(record));
+    } else {
+      result.unreadable.emplace_back(OperationId{id}, record.status());
+    }
+  }
+  return result;
+}
+
+table::RowMutation OperationLog::RowOfInFlight(const InFlight& operation) {
   table::RowMutation row{InFlightRowKey(operation.id), {}};
   PutText(row, columns::kOperationId, table::EncodeIdText(Value(operation.id)));
   PutText(row, columns::kRootId, table::EncodeArray(operation.locked_roots));
   PutText(row, columns::kL2ChunkLockScope, table::EncodeArray(operation.chunk_scope));
-  const table::RowMutation rows[] = {std::move(row)};
+  return row;
+}
+
+absl::Status OperationLog::WriteInFlight(const InFlight& operation) {
+  const table::RowMutation rows[] = {RowOfInFlight(operation)};
   return table_.Apply(rows);
 }
 
@@ -207,8 +236,8 @@ absl::Status OperationLog::RemoveInFlight(OperationId id) {
   return table_.Apply(rows);
 }
 
-absl::StatusOr<std::vector<InFlight>> OperationLog::ListInFlight() const {
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::Row> rows, table_.ReadRange({.begin = "o", .end = "p"}, {}, 0));
+absl::StatusOr<std::vector<InFlight>> OperationLog::ListInFlight(const table::TableReader& table) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::Row> rows, table.ReadRange({.begin = "o", .end = "p"}, {}, 0));
   std::vector<InFlight> operations;
   for (const table::Row& row : rows) {
     RowReader reader(row);

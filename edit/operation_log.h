@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -24,7 +25,7 @@
 
 namespace cleave::edit {
 
-enum class OperationKind { kMerge, kSplit };
+enum class OperationKind { kMerge, kSplit, kRepair };
 // Numbers are the field's status codes.
 enum class OperationStatus : int { kSuccess = 0, kCreated = 1, kException = 2, kWriteStarted = 3, kWriteFailed = 4 };
 
@@ -71,10 +72,20 @@ class OperationLog {
   [[nodiscard]] absl::StatusOr<OperationRecord> Read(graph::OperationId id) const;
   // All operations, oldest first.
   [[nodiscard]] absl::StatusOr<std::vector<OperationRecord>> ReadAll() const;
+  // The same, but a row that cannot be decoded ends nothing: it is told beside the others. For whoever looks for
+  // damage.
+  struct Rows {
+    std::vector<OperationRecord> records;
+    std::vector<std::pair<graph::OperationId, absl::Status>> unreadable;
+  };
+  [[nodiscard]] static absl::StatusOr<Rows> ReadEach(const table::TableReader& reader);
 
   [[nodiscard]] absl::Status WriteInFlight(const InFlight& operation);
   [[nodiscard]] absl::Status RemoveInFlight(graph::OperationId id);
-  [[nodiscard]] absl::StatusOr<std::vector<InFlight>> ListInFlight() const;
+  [[nodiscard]] absl::StatusOr<std::vector<InFlight>> ListInFlight() const { return ListInFlight(table_); }
+  [[nodiscard]] static absl::StatusOr<std::vector<InFlight>> ListInFlight(const table::TableReader& reader);
+  // The in-flight row, for a batch of the caller's.
+  [[nodiscard]] static table::RowMutation RowOfInFlight(const InFlight& operation);
 
   // A time later than every one given before, by anyone who uses this table, and not earlier than `now`. Whole ms.
   [[nodiscard]] absl::StatusOr<absl::Time> NextCommitTime(absl::Time now);

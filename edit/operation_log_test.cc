@@ -126,6 +126,30 @@ TEST(OperationLog, ListsOperationsAndNothingElse) {
   EXPECT_TRUE(log.ListInFlight()->empty());
 }
 
+TEST(OperationLog, ARowThatCannotBeReadHidesNoOther) {
+  table::MemoryTable table;
+  OperationLog log(table);
+  for (const uint64_t id : {4, 30, 100}) {
+    OperationRecord record = ExampleRecord();
+    record.id = OperationId{id};
+    record.kind = OperationKind::kRepair;
+    ASSERT_TRUE(log.Write(record).ok());
+  }
+  const table::RowMutation damage[] = {
+      {table::OperationRowKey(30), {table::SetCell{table::columns::kSourceId, std::nullopt, "odd"}}}};
+  ASSERT_TRUE(table.Apply(damage).ok());
+  const auto rows = OperationLog::ReadEach(table);
+  ASSERT_TRUE(rows.ok()) << rows.status();
+  ASSERT_EQ(rows->records.size(), 2U);
+  EXPECT_EQ(rows->records[0].id, OperationId{4});
+  EXPECT_EQ(rows->records[1].id, OperationId{100});
+  EXPECT_EQ(rows->records[1].kind, OperationKind::kRepair);
+  ASSERT_EQ(rows->unreadable.size(), 1U);
+  EXPECT_EQ(rows->unreadable[0].first, OperationId{30});
+  EXPECT_TRUE(absl::IsDataLoss(rows->unreadable[0].second));
+  EXPECT_TRUE(absl::IsDataLoss(log.ReadAll().status()));
+}
+
 TEST(OperationLog, ADamagedColumnIsNamed) {
   table::MemoryTable table;
   OperationLog log(table);

@@ -296,6 +296,15 @@ std::string Dataset::KvStoreSpec() const {
   return newest.ok() ? (*newest)->store().KvStoreSpec() : "";
 }
 
+absl::StatusOr<uint64_t> Dataset::BaseGeneration() const {
+  ocdbt::OpenOptions options;
+  options.read_only = true;
+  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<ocdbt::Database> base,
+                          ocdbt::Database::Open(state_->folder.base(), options));
+  CLEAVE_ASSIGN_OR_RETURN(const ocdbt::Snapshot newest, base->Newest());
+  return newest.generation().value;
+}
+
 absl::Status Dataset::ApplyUnsynced(std::span<const table::RowMutation> mutations) {
   if (state_->sealed) {
     return absl::FailedPreconditionError("the base is sealed: its ingest has ended");

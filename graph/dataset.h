@@ -81,6 +81,8 @@ class Dataset {
   [[nodiscard]] ocdbt::Database& database();
   // The segmentation at a moment, read-only. NOT_FOUND when the store has no such version.
   [[nodiscard]] absl::StatusOr<std::unique_ptr<volume::Volume>> SegmentationAt(const VoxelMoment& moment) const;
+  // The version of the segmentation that ingest ended with: the newest of the base, which never changes once sealed.
+  [[nodiscard]] absl::StatusOr<uint64_t> BaseGeneration() const;
   // TensorStore's kvstore specification of the fork, JSON text. Of an overlay it shows the present version, read-only,
   // and none that comes later: every chunk that was edited has a layer of its own. Empty when it cannot be given
   // (store/fall_through_store.h).
