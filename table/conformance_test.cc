@@ -1,6 +1,7 @@
 // Goal: every engine keeps the promises of table.h.
 // Method: one suite over all engines, the embedded one also with buffers so small that it flushes all the time. Single
 // rules are tested by example; long random sequences are compared with the memory engine; races run on real threads.
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <limits>
@@ -8,6 +9,8 @@
 #include <set>
 #include <thread>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
 #include "table/embedded_table.h"
@@ -394,7 +397,51 @@ TEST_P(Conformance, RandomSequencesAgreeWithTheMemoryEngine) {
     const RowRange range = random.Range();
     const auto limit = static_cast<int64_t>(random.Below(4));
     ASSERT_EQ(table_->ReadRange(range, filter, limit).value(), oracle.ReadRange(range, filter, limit).value());
+    // So often that an engine may take another way for many keys.
+    std::vector<std::string> many_keys;
+    for (int i = 0; i < 40; ++i) {
+      many_keys.insert(many_keys.end(), keys.begin(), keys.end());
+    }
+    const Column column = random.RandomColumn();
+    for (const std::vector<std::string>& some : {keys, many_keys}) {
+      ASSERT_EQ(NewestCells(*table_, some, column, filter.end), NewestCells(oracle, some, column, filter.end));
+    }
   }
+}
+
+TEST_P(Conformance, VisitNewestReadsManyKeysNearAndFar) {
+  constexpr int kRows = 40'000;
+  std::vector<RowMutation> rows;
+  std::vector<std::string> keys;
+  for (int i = 0; i < kRows; ++i) {
+    keys.push_back(absl::StrCat(1'000'000 + i));
+    rows.push_back({keys.back(), {SetCell{kB, Ms(5), "other"}}});
+    if (i % 3 != 0) {
+      rows.back().changes.push_back(SetCell{kA, Ms(10), absl::StrCat(i)});
+      rows.back().changes.push_back(SetCell{kA, Ms(20), "later"});
+    }
+  }
+  ASSERT_TRUE(table_->Apply(rows).ok());
+  std::vector<std::string> few;  // stretches of neighbours far from each other, and keys that do not exist
+  for (int i = 0; i < kRows; i += (i % 100 == 50 ? 4'000 : 1)) {
+    few.push_back(i % 7 == 0 ? absl::StrCat(keys[i], "x") : keys[i]);
+  }
+  std::ranges::reverse(few);
+  for (const std::vector<std::string>& asked : {keys, few}) {
+    const std::vector<std::optional<Cell>> cells = NewestCells(*table_, asked, kA, Ms(19));
+    for (size_t k = 0; k < asked.size(); ++k) {
+      int row = 0;
+      const bool exists = asked[k].size() == 7 && absl::SimpleAtoi(asked[k], &row) && (row - 1'000'000) % 3 != 0;
+      ASSERT_EQ(cells[k].has_value(), exists) << asked[k];
+      if (exists) {
+        ASSERT_EQ(*cells[k], (Cell{Ms(10), absl::StrCat(row - 1'000'000)}));
+      }
+    }
+  }
+  const absl::Status stopped = table_->VisitNewest(
+      keys, kA, Ms(10), [](const FoundCell& cell) { return absl::CancelledError(absl::StrCat(cell.index)); });
+  EXPECT_EQ(stopped.code(), absl::StatusCode::kCancelled);
+  EXPECT_TRUE(table_->VisitNewest({}, kA, Ms(1), [](const FoundCell&) { return absl::OkStatus(); }).ok());
 }
 
 }  // namespace

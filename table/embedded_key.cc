@@ -62,9 +62,13 @@ std::string RowLowerBound(absl::string_view row_key) {
 std::string RowPrefix(absl::string_view row_key) {
   std::string prefix;
   prefix.reserve(row_key.size() + kEndMark.size());
-  AppendEscaped(row_key, prefix);
-  absl::StrAppend(&prefix, kEndMark);
+  AppendRowPrefix(row_key, prefix);
   return prefix;
+}
+
+void AppendRowPrefix(absl::string_view row_key, std::string& key) {
+  AppendEscaped(row_key, key);
+  absl::StrAppend(&key, kEndMark);
 }
 
 std::string ColumnSuffix(const Column& column) {

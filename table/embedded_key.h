@@ -26,6 +26,7 @@ inline constexpr size_t kTimeBytes = 8;
 
 // row 00 01
 [[nodiscard]] std::string RowPrefix(absl::string_view row_key);
+void AppendRowPrefix(absl::string_view row_key, std::string& key);
 // family 00 01 qualifier 00 01: what follows the row's prefix for all cells of the column
 [[nodiscard]] std::string ColumnSuffix(const Column& column);
 void AppendTime(int64_t time_ms, std::string& key);

@@ -27,6 +27,7 @@
 #include "table/cell_map.h"
 #include "table/embedded_cursor.h"
 #include "table/embedded_key.h"
+#include "table/embedded_newest.h"
 #include "table/embedded_store.h"
 #include "table/row_latches.h"
 
@@ -42,6 +43,10 @@ class EmbeddedTable::Impl {
 
   absl::StatusOr<std::vector<Row>> ReadRows(std::span<const std::string> keys, const Filter& filter) const;
   absl::StatusOr<std::vector<Row>> ReadRange(const RowRange& range, const Filter& filter, int64_t limit) const;
+  absl::Status VisitNewest(std::span<const std::string> keys, const Column& column, absl::Time until,
+                           CellVisitor visit) const {
+    return InFolder(VisitNewestCells(*store_, keys, column, until, visit));
+  }
   absl::Status Apply(std::span<const RowMutation> mutations, Durability durability);
   absl::StatusOr<std::vector<bool>> ApplyIfEach(std::span<const ConditionalMutation> mutations, Durability durability);
   absl::StatusOr<bool> ApplyIf(absl::string_view key, std::span<const CellMatch> predicate,
@@ -63,6 +68,10 @@ class EmbeddedTable::Impl {
     [[nodiscard]] absl::StatusOr<std::vector<Row>> ReadRange(const RowRange& range, const Filter& filter,
                                                              int64_t limit) const override {
       return impl_.ReadRange(range, filter, limit);
+    }
+    [[nodiscard]] absl::Status VisitNewest(std::span<const std::string> keys, const Column& column, absl::Time until,
+                                           CellVisitor visit) const override {
+      return impl_.VisitNewest(keys, column, until, visit);
     }
     [[nodiscard]] absl::Status Apply(std::span<const RowMutation> mutations) override {
       return impl_.Apply(mutations, Durability::kOrdered);
@@ -350,6 +359,10 @@ absl::StatusOr<std::vector<Row>> EmbeddedTable::ReadRows(std::span<const std::st
 absl::StatusOr<std::vector<Row>> EmbeddedTable::ReadRange(const RowRange& range, const Filter& filter,
                                                           int64_t limit) const {
   return impl_->ReadRange(range, filter, limit);
+}
+absl::Status EmbeddedTable::VisitNewest(std::span<const std::string> keys, const Column& column, absl::Time until,
+                                        CellVisitor visit) const {
+  return impl_->VisitNewest(keys, column, until, visit);
 }
 absl::Status EmbeddedTable::Apply(std::span<const RowMutation> mutations) {
   return impl_->Apply(mutations, Durability::kSynced);

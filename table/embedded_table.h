@@ -40,6 +40,9 @@ class EmbeddedTable final : public Table {
                                                           const Filter& filter) const override;
   [[nodiscard]] absl::StatusOr<std::vector<Row>> ReadRange(const RowRange& range, const Filter& filter,
                                                            int64_t limit) const override;
+  // Of one instant too. Many keys are read on several threads.
+  [[nodiscard]] absl::Status VisitNewest(std::span<const std::string> keys, const Column& column, absl::Time until,
+                                         CellVisitor visit) const override;
   [[nodiscard]] absl::Status Apply(std::span<const RowMutation> mutations) override;
   [[nodiscard]] bool atomic_batches() const override { return true; }
   [[nodiscard]] absl::StatusOr<bool> ApplyIf(absl::string_view key, std::span<const CellMatch> predicate,

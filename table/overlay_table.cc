@@ -143,4 +143,33 @@ absl::StatusOr<std::vector<Row>> OverlayTable::ReadRange(const RowRange& range, 
   return rows;
 }
 
+absl::Status OverlayTable::VisitNewest(std::span<const std::string> keys, const Column& column, absl::Time until,
+                                       CellVisitor visit) const {
+  std::vector<size_t> changed;
+  std::vector<std::string> changed_keys;
+  std::vector<bool> is_changed(keys.size());
+  std::vector<Row> rows;
+  {
+    const absl::ReaderMutexLock lock(&mutex_);
+    for (size_t i = 0; i < keys.size(); ++i) {
+      if (deltas_.contains(keys[i])) {
+        is_changed[i] = true;
+        changed.push_back(i);
+        changed_keys.push_back(keys[i]);
+      }
+    }
+    CLEAVE_ASSIGN_OR_RETURN(
+        rows, ReadRowsLocked(changed_keys,
+                             {.columns = {column}, .end = until, .end_inclusive = true, .cells_per_column = 1}));
+  }
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (const Cell* const cell = rows[i].Newest(column)) {
+      CLEAVE_RETURN_IF_ERROR(visit({changed[i], cell->time, cell->value}));
+    }
+  }
+  return base_.VisitNewest(keys, column, until, [&](const FoundCell& cell) {
+    return is_changed[cell.index] ? absl::OkStatus() : visit(cell);
+  });
+}
+
 }  // namespace cleave::table

@@ -31,6 +31,8 @@ class OverlayTable final : public TableReader {
                                                           const Filter& filter) const override;
   [[nodiscard]] absl::StatusOr<std::vector<Row>> ReadRange(const RowRange& range, const Filter& filter,
                                                            int64_t limit) const override;
+  [[nodiscard]] absl::Status VisitNewest(std::span<const std::string> keys, const Column& column, absl::Time until,
+                                         CellVisitor visit) const override;
 
  private:
   // What the changes do to one row of the base.

@@ -68,6 +68,8 @@ TEST_F(OverlayTest, RandomChangesReadAsIfTheyWereApplied) {
         const RowRange range = random.Range();
         const auto limit = static_cast<int64_t>(random.Below(5));
         ASSERT_EQ(overlay.ReadRange(range, filter, limit).value(), oracle.ReadRange(range, filter, limit).value());
+        const Column column = random.RandomColumn();
+        ASSERT_EQ(NewestCells(overlay, keys, column, filter.end), NewestCells(oracle, keys, column, filter.end));
       }
     }
   }

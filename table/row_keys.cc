@@ -17,7 +17,13 @@ namespace {
 constexpr size_t kIdDigits = 20;
 constexpr size_t kDigestDigits = 4;
 
-std::string Digits(uint64_t id) { return absl::StrFormat("%020u", id); }
+std::string Digits(uint64_t id) {
+  std::string digits(kIdDigits, '0');
+  for (size_t i = kIdDigits; id != 0; id /= 10) {
+    digits[--i] = static_cast<char>('0' + id % 10);
+  }
+  return digits;
+}
 
 absl::StatusOr<uint64_t> ParseDigits(absl::string_view key, absl::string_view digits, absl::string_view what) {
   uint64_t id = 0;

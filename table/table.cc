@@ -12,6 +12,19 @@ const Cell* Row::Newest(const Column& column) const {
   return it == cells.end() ? nullptr : &it->second.front();
 }
 
+absl::Status TableReader::VisitNewest(std::span<const std::string> keys, const Column& column, absl::Time until,
+                                      CellVisitor visit) const {
+  CLEAVE_ASSIGN_OR_RETURN(
+      const std::vector<Row> rows,
+      ReadRows(keys, {.columns = {column}, .end = until, .end_inclusive = true, .cells_per_column = 1}));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (const Cell* const cell = rows[i].Newest(column)) {
+      CLEAVE_RETURN_IF_ERROR(visit({i, cell->time, cell->value}));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Row> TableReader::ReadRow(absl::string_view key, const Filter& filter) const {
   const std::string keys[] = {std::string(key)};
   CLEAVE_ASSIGN_OR_RETURN(std::vector<Row> rows, ReadRows(keys, filter));

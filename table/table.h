@@ -15,6 +15,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -94,6 +95,14 @@ struct ConditionalMutation {
   std::vector<Change> if_not_matched;
 };
 
+// The cell that a read of one column found for `keys[index]`. The value lives as long as the visit.
+struct FoundCell {
+  size_t index = 0;
+  absl::Time time;
+  absl::string_view value;
+};
+using CellVisitor = absl::FunctionRef<absl::Status(const FoundCell&)>;
+
 // Reading, apart from writing, so that a reader cannot write by accident and an overlay of unwritten changes
 // (overlay_table.h) can stand in for a table.
 class TableReader {
@@ -109,6 +118,12 @@ class TableReader {
   // The rows in `range` that have matching cells, in key order; at most `limit` of them (0: all).
   [[nodiscard]] virtual absl::StatusOr<std::vector<Row>> ReadRange(const RowRange& range, const Filter& filter,
                                                                    int64_t limit) const = 0;
+
+  // Calls `visit` for each of `keys` whose row has a cell of `column` at or before `until` (cut to milliseconds), with
+  // the newest of these: in any order and from several threads, but never twice at once for one index. The first error
+  // of a visit ends the read and is returned. What ReadRows with one column and one cell finds, for a million keys.
+  [[nodiscard]] virtual absl::Status VisitNewest(std::span<const std::string> keys, const Column& column,
+                                                 absl::Time until, CellVisitor visit) const;
 
   [[nodiscard]] absl::StatusOr<Row> ReadRow(absl::string_view key, const Filter& filter) const;
 };

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "gtest/gtest.h"
 
 #include "base/clock.h"
 #include "table/table.h"
@@ -137,5 +139,17 @@ class RandomTable {
 };
 
 inline bool operator==(const Row& a, const Row& b) { return a.key == b.key && a.cells == b.cells; }
+
+// What VisitNewest finds, one cell a key.
+inline std::vector<std::optional<Cell>> NewestCells(const TableReader& table, const std::vector<std::string>& keys,
+                                                    const Column& column, absl::Time until) {
+  std::vector<std::optional<Cell>> cells(keys.size());
+  const absl::Status status = table.VisitNewest(keys, column, until, [&](const FoundCell& cell) {
+    cells[cell.index] = Cell{cell.time, std::string(cell.value)};
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(status.ok()) << status;
+  return cells;
+}
 
 }  // namespace cleave::table
