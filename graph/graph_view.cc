@@ -41,57 +41,17 @@ table::Filter GraphView::FilterOf(std::vector<table::Column> columns) const {
 }
 
 absl::StatusOr<std::vector<NodeId>> GraphView::Parents(std::span<const NodeId> nodes) const {
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::Row> rows,
-                          reader_.ReadRows(RowKeys(nodes), FilterOf({columns::kParent})));
   std::vector<NodeId> parents(nodes.size());
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    if (const table::Cell* cell = rows[i].Newest(columns::kParent)) {
-      absl::StatusOr<uint64_t> parent = table::DecodeValue<uint64_t>(cell->value);
-      if (!parent.ok()) {
-        return InRow(parent.status(), nodes[i]);
-      }
-      parents[i] = NodeId{*parent};
-    }
-  }
+  CLEAVE_RETURN_IF_ERROR(
+      reader_.VisitNewest(RowKeys(nodes), columns::kParent, at_, [&](const table::FoundCell& cell) -> absl::Status {
+        const absl::StatusOr<NodeId> parent = table::DecodeValue<NodeId>(cell.value);
+        if (!parent.ok()) {
+          return InRow(parent.status(), nodes[cell.index]);
+        }
+        parents[cell.index] = *parent;
+        return absl::OkStatus();
+      }));
   return parents;
-}
-
-absl::StatusOr<std::vector<NodeId>> GraphView::Ancestors(std::span<const NodeId> nodes, int layer) const {
-  // All chains climb together, one read per step; nodes that share an ancestor share its read.
-  absl::flat_hash_map<NodeId, NodeId> top_of;
-  for (const NodeId node : nodes) {
-    top_of.emplace(node, node);
-  }
-  std::vector<NodeId> frontier;
-  for (const auto& [node, top] : top_of) {
-    if (node != NodeId{} && layout_.LayerOf(node) < layer) {
-      frontier.push_back(node);
-    }
-  }
-  absl::flat_hash_map<NodeId, NodeId> step;
-  while (!frontier.empty()) {
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> parents, Parents(frontier));
-    std::vector<NodeId> next;
-    for (size_t i = 0; i < frontier.size(); ++i) {
-      if (parents[i] == NodeId{} || layout_.LayerOf(parents[i]) > layer) {
-        continue;
-      }
-      step[frontier[i]] = parents[i];
-      if (layout_.LayerOf(parents[i]) < layer && !step.contains(parents[i])) {
-        next.push_back(parents[i]);
-      }
-    }
-    std::ranges::sort(next);
-    next.erase(std::ranges::unique(next).begin(), next.end());
-    frontier = std::move(next);
-  }
-  std::vector<NodeId> tops(nodes.begin(), nodes.end());
-  for (NodeId& top : tops) {
-    for (auto up = step.find(top); up != step.end(); up = step.find(top)) {
-      top = up->second;
-    }
-  }
-  return tops;
 }
 
 absl::StatusOr<std::vector<NodeId>> GraphView::Roots(std::span<const NodeId> nodes) const {
@@ -106,19 +66,18 @@ absl::StatusOr<std::vector<NodeId>> GraphView::Roots(std::span<const NodeId> nod
 
 absl::StatusOr<std::vector<std::vector<NodeId>>> GraphView::NewestIds(std::span<const NodeId> nodes,
                                                                       const table::Column& column) const {
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::Row> rows, reader_.ReadRows(RowKeys(nodes), FilterOf({column})));
   std::vector<std::vector<NodeId>> lists(nodes.size());
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    if (const table::Cell* cell = rows[i].Newest(column)) {
-      absl::StatusOr<std::vector<NodeId>> ids = column == columns::kChild
-                                                    ? table::DecodeCompressedArray<NodeId>(cell->value)
-                                                    : table::DecodeArray<NodeId>(cell->value);
-      if (!ids.ok()) {
-        return InRow(ids.status(), nodes[i]);
-      }
-      lists[i] = *std::move(ids);
-    }
-  }
+  CLEAVE_RETURN_IF_ERROR(
+      reader_.VisitNewest(RowKeys(nodes), column, at_, [&](const table::FoundCell& cell) -> absl::Status {
+        absl::StatusOr<std::vector<NodeId>> ids = column == columns::kChild
+                                                      ? table::DecodeCompressedArray<NodeId>(cell.value)
+                                                      : table::DecodeArray<NodeId>(cell.value);
+        if (!ids.ok()) {
+          return InRow(ids.status(), nodes[cell.index]);
+        }
+        lists[cell.index] = *std::move(ids);
+        return absl::OkStatus();
+      }));
   return lists;
 }
 

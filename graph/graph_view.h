@@ -36,6 +36,9 @@ namespace cleave::graph {
 // Active cross-chunk edges of one node by edge layer, each pair [supervoxel of this node, supervoxel elsewhere].
 using CrossEdges = std::map<int, std::vector<EdgeEnds>>;
 
+// Where a climb to a layer ends for a node whose parents skip that layer.
+enum class SkippedLayer { kStayBelow, kGoAbove };
+
 class GraphView {
  public:
   // `at`: InfiniteFuture() for the newest state.
@@ -44,12 +47,19 @@ class GraphView {
 
   [[nodiscard]] const IdLayout& layout() const { return layout_; }
   [[nodiscard]] absl::Time at() const { return at_; }
+  [[nodiscard]] const table::TableReader& reader() const { return reader_; }
 
   // The parent of each node; 0 where there is none (a root, an unknown id, or 0).
   [[nodiscard]] absl::StatusOr<std::vector<NodeId>> Parents(std::span<const NodeId> nodes) const;
 
-  // The highest ancestor of each node in a layer <= `layer`, the node itself included. 0 stays 0.
-  [[nodiscard]] absl::StatusOr<std::vector<NodeId>> Ancestors(std::span<const NodeId> nodes, int layer) const;
+  // The highest ancestor of each node in a layer <= `layer`, the node itself included; with kGoAbove, the lowest one in
+  // a layer >= `layer`, as far as the chain goes. 0 stays 0. One read a layer, however many nodes. DATA_LOSS when a
+  // parent does not lie above its child.
+  [[nodiscard]] absl::StatusOr<std::vector<NodeId>> Ancestors(std::span<const NodeId> nodes, int layer,
+                                                              SkippedLayer skipped = SkippedLayer::kStayBelow) const;
+
+  // The ancestors of each node, from its parent up to its root; empty for roots and unknown ids. One read a layer.
+  [[nodiscard]] absl::StatusOr<std::vector<std::vector<NodeId>>> Chains(std::span<const NodeId> nodes) const;
 
   // The root of each node; 0 where the chain does not reach the top layer (unknown ids).
   [[nodiscard]] absl::StatusOr<std::vector<NodeId>> Roots(std::span<const NodeId> nodes) const;
