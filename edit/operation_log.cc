@@ -29,6 +29,8 @@ const table::Column kReadGeneration{"2", "cleave_read_generation"};        // u6
 const table::Column kWrittenGeneration{"2", "cleave_written_generation"};  // u64
 const table::Column kCommitTime{"0", "cleave_commit_time"};                // i64, ms since 1970; row kCommitTimeRowKey
 
+const table::Column kLaterThan{"2", "cleave_later_than"};  // i64, ms since 1970; row in flight
+
 constexpr char kCommitTimeRowKey[] = "icommit_time";
 constexpr int kCommitTimeTries = 1000;
 constexpr uint64_t kFirstNode = uint64_t{1} << 56;  // operation ids are smaller than every node id: rows below layer 1
@@ -188,8 +190,8 @@ absl::Status OperationLog::Write(const OperationRecord& record) {
   return table_.Apply(rows);
 }
 
-absl::StatusOr<OperationRecord> OperationLog::Read(OperationId id) const {
-  CLEAVE_ASSIGN_OR_RETURN(const table::Row row, table_.ReadRow(table::OperationRowKey(Value(id)), {}));
+absl::StatusOr<OperationRecord> OperationLog::ReadFrom(const table::TableReader& reader, OperationId id) {
+  CLEAVE_ASSIGN_OR_RETURN(const table::Row row, reader.ReadRow(table::OperationRowKey(Value(id)), {}));
   if (row.cells.empty() || Value(id) >= kFirstNode) {
     return absl::NotFoundError(absl::StrCat("there is no operation ", Value(id)));
   }
@@ -227,7 +229,12 @@ table::RowMutation OperationLog::RowOfInFlight(const InFlight& operation) {
 }
 
 absl::Status OperationLog::WriteInFlight(const InFlight& operation) {
-  const table::RowMutation rows[] = {RowOfInFlight(operation)};
+  table::RowMutation row = RowOfInFlight(operation);
+  CLEAVE_ASSIGN_OR_RETURN(const std::optional<int64_t> last_ms, LastCommitTimeMs());
+  if (last_ms.has_value()) {
+    PutText(row, kLaterThan, table::EncodeValue(*last_ms));
+  }
+  const table::RowMutation rows[] = {std::move(row)};
   return table_.Apply(rows);
 }
 
@@ -244,30 +251,63 @@ absl::StatusOr<std::vector<InFlight>> OperationLog::ListInFlight(const table::Ta
     const uint64_t id = reader.Take(table::DecodeIdText(reader.Text(columns::kOperationId)), columns::kOperationId);
     operations.push_back(
         {OperationId{id}, reader.Array<NodeId>(columns::kRootId), reader.Array<NodeId>(columns::kL2ChunkLockScope)});
+    if (const std::optional<uint64_t> later_than_ms = reader.Number(kLaterThan)) {
+      operations.back().later_than = absl::FromUnixMillis(static_cast<int64_t>(*later_than_ms));
+    }
     CLEAVE_RETURN_IF_ERROR(reader.status());
   }
   return operations;
 }
 
+absl::StatusOr<std::optional<int64_t>> OperationLog::LastCommitTimeMs() const {
+  CLEAVE_ASSIGN_OR_RETURN(const table::Row row,
+                          table_.ReadRow(kCommitTimeRowKey, {.columns = {kCommitTime}, .cells_per_column = 1}));
+  const table::Cell* last = row.Newest(kCommitTime);
+  if (last == nullptr) {
+    return std::nullopt;
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const int64_t last_ms, table::DecodeValue<int64_t>(last->value));
+  return last_ms;
+}
+
+absl::StatusOr<bool> OperationLog::MoveCommitTime(std::optional<int64_t> last_ms, int64_t time_ms) {
+  std::vector<table::CellMatch> predicate = {{.filter = {.columns = {kCommitTime}}}};
+  if (last_ms.has_value()) {
+    predicate[0].value = table::EncodeValue(*last_ms);
+  }
+  // One cell, at time zero, so that the newest is the only one.
+  const table::Change set[] = {table::SetCell{kCommitTime, absl::UnixEpoch(), table::EncodeValue(time_ms)}};
+  CLEAVE_ASSIGN_OR_RETURN(const bool matched, last_ms.has_value()
+                                                  ? table_.ApplyIf(kCommitTimeRowKey, predicate, set, {})
+                                                  : table_.ApplyIf(kCommitTimeRowKey, predicate, {}, set));
+  return matched == last_ms.has_value();
+}
+
 absl::StatusOr<absl::Time> OperationLog::NextCommitTime(absl::Time now) {
   for (int attempt = 0; attempt < kCommitTimeTries; ++attempt) {
-    CLEAVE_ASSIGN_OR_RETURN(const table::Row row,
-                            table_.ReadRow(kCommitTimeRowKey, {.columns = {kCommitTime}, .cells_per_column = 1}));
-    const table::Cell* last = row.Newest(kCommitTime);
+    CLEAVE_ASSIGN_OR_RETURN(const std::optional<int64_t> last_ms, LastCommitTimeMs());
     int64_t time_ms = absl::ToUnixMillis(now);
-    std::vector<table::CellMatch> predicate = {{.filter = {.columns = {kCommitTime}}}};
-    if (last != nullptr) {
-      CLEAVE_ASSIGN_OR_RETURN(const int64_t last_ms, table::DecodeValue<int64_t>(last->value));
-      time_ms = std::max(time_ms, last_ms + 1);
-      predicate[0].value = last->value;
+    if (last_ms.has_value()) {
+      time_ms = std::max(time_ms, *last_ms + 1);
     }
-    // One cell, at time zero, so that the newest is the only one.
-    const table::Change set[] = {table::SetCell{kCommitTime, absl::UnixEpoch(), table::EncodeValue(time_ms)}};
-    CLEAVE_ASSIGN_OR_RETURN(const bool matched, last == nullptr
-                                                    ? table_.ApplyIf(kCommitTimeRowKey, predicate, {}, set)
-                                                    : table_.ApplyIf(kCommitTimeRowKey, predicate, set, {}));
-    if (matched == (last != nullptr)) {
+    CLEAVE_ASSIGN_OR_RETURN(const bool moved, MoveCommitTime(last_ms, time_ms));
+    if (moved) {
       return absl::FromUnixMillis(time_ms);
+    }
+  }
+  return absl::UnavailableError("too many operations want a commit time at once; try again");
+}
+
+absl::StatusOr<absl::Time> OperationLog::CloseTimesUpTo(absl::Time now) {
+  const int64_t now_ms = absl::ToUnixMillis(now);
+  for (int attempt = 0; attempt < kCommitTimeTries; ++attempt) {
+    CLEAVE_ASSIGN_OR_RETURN(const std::optional<int64_t> last_ms, LastCommitTimeMs());
+    if (last_ms.has_value() && *last_ms >= now_ms) {
+      return absl::FromUnixMillis(*last_ms);
+    }
+    CLEAVE_ASSIGN_OR_RETURN(const bool moved, MoveCommitTime(last_ms, now_ms));
+    if (moved) {
+      return absl::FromUnixMillis(now_ms);
     }
   }
   return absl::UnavailableError("too many operations want a commit time at once; try again");

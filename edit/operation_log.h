@@ -58,6 +58,9 @@ struct InFlight {
   graph::OperationId id{};
   std::vector<graph::NodeId> locked_roots;
   std::vector<graph::NodeId> chunk_scope;
+  // Its commit time, which it may not have yet, is later than this: the newest time that had been given to anyone when
+  // the row was written. WriteInFlight sets it.
+  absl::Time later_than = absl::InfinitePast();
 };
 
 // Thread-safe. The table must outlive the log.
@@ -69,7 +72,10 @@ class OperationLog {
   [[nodiscard]] static table::RowMutation RowOf(const OperationRecord& record);
   [[nodiscard]] absl::Status Write(const OperationRecord& record);
   // NOT_FOUND when there is no such operation.
-  [[nodiscard]] absl::StatusOr<OperationRecord> Read(graph::OperationId id) const;
+  [[nodiscard]] absl::StatusOr<OperationRecord> Read(graph::OperationId id) const { return ReadFrom(table_, id); }
+  // The same through another reader, such as an overlay of unwritten rows.
+  [[nodiscard]] static absl::StatusOr<OperationRecord> ReadFrom(const table::TableReader& reader,
+                                                                graph::OperationId id);
   // All operations, oldest first.
   [[nodiscard]] absl::StatusOr<std::vector<OperationRecord>> ReadAll() const;
   // The same, but a row that cannot be decoded ends nothing: it is told beside the others. For whoever looks for
@@ -89,8 +95,15 @@ class OperationLog {
 
   // A time later than every one given before, by anyone who uses this table, and not earlier than `now`. Whole ms.
   [[nodiscard]] absl::StatusOr<absl::Time> NextCommitTime(absl::Time now);
+  // Makes all times that are given from here on later than `now`, and returns the newest time that nobody can be given
+  // any more: `now`, cut to milliseconds, or a later one that was given before. On disk when it returns.
+  [[nodiscard]] absl::StatusOr<absl::Time> CloseTimesUpTo(absl::Time now);
 
  private:
+  [[nodiscard]] absl::StatusOr<std::optional<int64_t>> LastCommitTimeMs() const;
+  // Moves the newest time from `last_ms` to `time_ms`; false when somebody else moved it meanwhile.
+  [[nodiscard]] absl::StatusOr<bool> MoveCommitTime(std::optional<int64_t> last_ms, int64_t time_ms);
+
   table::Table& table_;
 };
 
