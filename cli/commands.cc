@@ -4,15 +4,30 @@ namespace cleave::cli {
 
 std::vector<std::unique_ptr<Command>> MakeCommands() {
   std::vector<std::unique_ptr<Command>> commands;
-  for (const auto make :
-       {MakeInitCommand,        MakeInfoCommand,        MakeFsckCommand,          MakeLookupCommand,
-        MakeRootCommand,        MakeLeavesCommand,      MakeMergeCommand,         MakeSplitCommand,
-        MakeLogCommand,         MakeEventsCommand,      MakeExportCommand,        MakePictureCommand,
-        MakeMeshCommand,        MakeServeCommand,       MakeGenerateCommand,      MakeTouchingCommand,
-        MakeAgreementCommand,   MakeOcdbtCreateCommand, MakeOcdbtLsCommand,       MakeOcdbtGetCommand,
-        MakeOcdbtPutCommand,    MakeOcdbtRmCommand,     MakeOcdbtVersionsCommand, MakeOcdbtTagCommand,
-        MakeOcdbtBranchCommand, MakeOcdbtDiffCommand,   MakeOcdbtDumpCommand,     MakeOcdbtVerifyCommand,
-        MakeOcdbtGcCommand,     MakeOcdbtCompactCommand}) {
+  for (const auto make : {MakeInitCommand,          MakeInfoCommand,
+                          MakeFsckCommand,          MakeLookupCommand,
+                          MakeRootCommand,          MakeLeavesCommand,
+                          MakeGraphRootsCommand,    MakeGraphParentsCommand,
+                          MakeGraphChildrenCommand, MakeGraphLeavesCommand,
+                          MakeGraphCoveringCommand, MakeGraphCoordinatesCommand,
+                          MakeGraphEdgesCommand,    MakeGraphL2GraphCommand,
+                          MakeGraphPathCommand,     MakeGraphContactsCommand,
+                          MakeGraphLatestCommand,   MakeGraphLineageCommand,
+                          MakeGraphHistoryCommand,  MakeGraphChangesCommand,
+                          MakeGraphDeltaCommand,    MakeGraphOperationsCommand,
+                          MakeGraphSafeTimeCommand, MakeMergeCommand,
+                          MakeSplitCommand,         MakeLogCommand,
+                          MakeEventsCommand,        MakeExportCommand,
+                          MakePictureCommand,       MakeMeshCommand,
+                          MakeServeCommand,         MakeGenerateCommand,
+                          MakeTouchingCommand,      MakeAgreementCommand,
+                          MakeOcdbtCreateCommand,   MakeOcdbtLsCommand,
+                          MakeOcdbtGetCommand,      MakeOcdbtPutCommand,
+                          MakeOcdbtRmCommand,       MakeOcdbtVersionsCommand,
+                          MakeOcdbtTagCommand,      MakeOcdbtBranchCommand,
+                          MakeOcdbtDiffCommand,     MakeOcdbtDumpCommand,
+                          MakeOcdbtVerifyCommand,   MakeOcdbtGcCommand,
+                          MakeOcdbtCompactCommand}) {
     commands.push_back(make());
   }
   return commands;

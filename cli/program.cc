@@ -25,10 +25,20 @@ constexpr char kExitCodes[] =
     "Exit codes: 0 done; 1 internal error; 2 wrong arguments or input; 3 not found; 4 refused by the present state;\n"
     "5 damaged data; 6 in use by another process. 'cleave COMMAND --help' tells more; docs/cli.md tells all.";
 
-// The one group of commands there is.
-constexpr char kOcdbtSummary[] = "Keep a versioned key-value store: an OCDBT database, TensorStore's format";
-constexpr char kOcdbtExamples[] =
-    "cleave ocdbt create store\ncleave ocdbt put store greeting hello\ncleave ocdbt versions store";
+// A group of commands: `cleave NAME COMMAND`.
+struct GroupText {
+  absl::string_view name;
+  absl::string_view heading;
+  absl::string_view summary;
+  absl::string_view examples;
+};
+constexpr GroupText kGroups[] = {
+    {"graph", "Ask", "Ask the graph: nodes, edges, ways, history, for one id or for many",
+     "cleave graph roots demo --ids 72057594037927941,72057594037927942\n"
+     "cleave graph lineage demo --ids 288230376151711745"},
+    {"ocdbt", "Store", "Keep a versioned key-value store: an OCDBT database, TensorStore's format",
+     "cleave ocdbt create store\ncleave ocdbt put store greeting hello\ncleave ocdbt versions store"},
+};
 
 std::string Examples(absl::string_view lines) {
   std::string text = "Example:";
@@ -49,10 +59,12 @@ std::pair<CLI::App*, std::string> ParentOf(CLI::App& app, const std::string& nam
   if (!present.empty()) {
     return {present.front(), words[1]};
   }
-  CLI::App* group = app.add_subcommand(words[0], kOcdbtSummary);
-  group->group("Store");
+  const auto* const text =
+      std::ranges::find_if(kGroups, [&](const GroupText& group) { return group.name == words[0]; });
+  CLI::App* group = app.add_subcommand(words[0], std::string(text->summary));
+  group->group(std::string(text->heading));
   group->require_subcommand(1);
-  group->footer(Examples(kOcdbtExamples));
+  group->footer(Examples(text->examples));
   return {group, words[1]};
 }
 
