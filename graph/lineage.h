@@ -34,7 +34,7 @@ struct RootRow {
   OperationId superseded_by{};  // 0 for the latest
 };
 
-// Reads rows of roots once each. Not thread-safe. The view must outlive it.
+// Reads rows of roots once each. Not thread-safe. What the view reads from must outlive it.
 class RootRows {
  public:
   explicit RootRows(const GraphView& view) : view_(view) {}
@@ -45,7 +45,7 @@ class RootRows {
   [[nodiscard]] bool Has(NodeId root) const { return rows_.contains(root); }
 
  private:
-  const GraphView& view_;
+  const GraphView view_;
   absl::flat_hash_map<NodeId, std::unique_ptr<RootRow>> rows_;
 };
 
