@@ -103,13 +103,13 @@ absl::Status FsckRun::Prepare() {
 }
 
 absl::StatusOr<std::unique_ptr<volume::Volume>> FsckRun::OpenVolume(uint64_t generation) {
-  if (generation != span_.newest || overlay_.voxels.empty()) {
+  if (generation != span_.newest || overlay_.shown.empty()) {
     return dataset_.SegmentationAt({.generation = generation, .time = std::nullopt});
   }
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<volume::Volume> newest,
                           dataset_.SegmentationAt({.generation = generation, .time = std::nullopt}));
   auto store = std::make_shared<OverlayStore>(dataset_.segmentation().store());
-  for (const store::KeyedWrite& write : overlay_.voxels) {
+  for (const store::KeyedWrite& write : overlay_.shown) {
     store->Plan(write);
   }
   return volume::Volume::Over(store, newest->prefix(), newest->info());

@@ -28,7 +28,10 @@ namespace cleave::edit {
 // The dataset as it would be after a repair: what a plan is judged by before anything is written.
 struct FsckOverlay {
   const table::TableReader* table = nullptr;       // nullptr: the stored table
-  std::span<const store::KeyedWrite> voxels = {};  // over the newest version
+  std::span<const store::KeyedWrite> voxels = {};  // over the newest version of the database
+  // What the segmentation then shows under the same keys: in a project over an original, a chunk without a key is the
+  // original's.
+  std::span<const store::KeyedWrite> shown = {};
 };
 
 // As Fsck, of the dataset with the overlay.

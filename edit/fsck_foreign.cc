@@ -5,6 +5,7 @@
 //      share (ocdbt/diff.h), so this costs what changed, not what there is.
 //   2. A suspect chunk must hold, whenever an operation comes to it and now, what the last operation before left there.
 //      What was put right again by a repair is no finding.
+#include <algorithm>
 #include <cstdio>
 
 #include "absl/container/flat_hash_set.h"
@@ -75,8 +76,11 @@ class ForeignSearch {
     const ChunkPoint chunk = volume_.grid(0).ChunkOf({x, y, z});
     return volume_.grid(0).Contains(chunk) && volume_.ChunkKey(0, chunk) == key ? std::optional(chunk) : std::nullopt;
   }
-  // A storage chunk lies within one chunk of the graph.
-  ChunkPoint GraphChunkOf(ChunkPoint chunk) const { return dataset_.layout().ChunkAt(volume_.grid(0).BoxOf(chunk).lo); }
+  // Whether an operation that wrote the graph's `chunks` may have written this stored one.
+  bool Meets(ChunkPoint chunk, const std::set<ChunkPoint>& chunks) const {
+    return std::ranges::any_of(dataset_.layout().ChunksOverlapping(volume_.grid(0).BoxOf(chunk)),
+                               [&](ChunkPoint graph_chunk) { return chunks.contains(graph_chunk); });
+  }
 
   absl::Status Suspect(uint64_t first, uint64_t last, const std::set<ChunkPoint>& claimed) {
     if (first >= last) {
@@ -88,7 +92,7 @@ class ForeignSearch {
                                 [&](const ocdbt::Difference& difference) -> absl::StatusOr<bool> {
                                   const std::string key(difference.key);
                                   const std::optional<ChunkPoint> chunk = ChunkOf(key);
-                                  if (chunk.has_value() && !claimed.contains(GraphChunkOf(*chunk))) {
+                                  if (chunk.has_value() && !Meets(*chunk, claimed)) {
                                     suspects_.insert(key);
                                   }
                                   return true;
@@ -111,7 +115,6 @@ class ForeignSearch {
 
   absl::Status Judge(const std::string& key, std::vector<ForeignChange>& found) {
     const ChunkPoint chunk = *ChunkOf(key);
-    const ChunkPoint graph_chunk = GraphChunkOf(chunk);
     uint64_t written = span_.base;
     const auto compare = [&](uint64_t seen, bool built_upon) -> absl::Status {
       CLEAVE_ASSIGN_OR_RETURN(const std::optional<std::string> expected, ValueAt(key, written));
@@ -122,7 +125,7 @@ class ForeignSearch {
       return absl::OkStatus();
     };
     for (const auto& [generation, chunks] : claims_) {
-      if (chunks.contains(graph_chunk) && generation > written) {
+      if (Meets(chunk, chunks) && generation > written) {
         CLEAVE_RETURN_IF_ERROR(compare(generation - 1, true));
         written = generation;
       }

@@ -20,11 +20,9 @@ namespace columns = table::columns;
 
 constexpr size_t kLineageBatchRows = 4096;
 
-const std::vector<table::Column>& LineageColumns() {
-  static const std::vector<table::Column> kColumns = {columns::kFormerParent, columns::kNewParent,
-                                                      columns::kOperationId, columns::kFormerIdentity,
-                                                      columns::kNewIdentity};
-  return kColumns;
+std::vector<table::Column> LineageColumns() {
+  return {columns::kFormerParent, columns::kNewParent, columns::kOperationId, columns::kFormerIdentity,
+          columns::kNewIdentity};
 }
 
 std::string IdWords(const std::vector<NodeId>& ids) { return absl::StrJoin(graph::ToIntegers(ids), ", "); }

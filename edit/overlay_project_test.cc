@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 
 #include "edit/edit_testing.h"
+#include "edit/repair.h"
 #include "ingest/overlay_testing.h"
 #include "ocdbt/garbage.h"
 #include "volume/test_labels.h"
@@ -154,6 +155,27 @@ TEST_F(OverlayProject, TheSameCutGivesTheSameVoxels) {
     ExpectAlike(copy, overlay);
     EXPECT_EQ(FilesIn(Path("original")), files_) << "the original was changed";
   }
+}
+
+// A chunk that somebody wrote over the original shows the original again once its key is gone.
+TEST_F(OverlayProject, RepairLetsTheOriginalShowAgain) {
+  ASSERT_NO_FATAL_FAILURE(Make(Blocks(), {.chunk_size = {32, 32, 32}, .fuse = {{1, 2}}}, {.chunk_size = {16, 32, 8}}));
+  ASSERT_NO_FATAL_FAILURE(MakeOverlay());
+  OpenProject overlay = Open(Path("overlay"));
+  ASSERT_TRUE(overlay.editor->Split({{VoxelPoint{20, 20, 16}}, {VoxelPoint{44, 20, 16}}, "test"}).ok());
+  const Array3<uint64_t> before = ExportSupervoxels(*overlay.dataset);
+  const Array3<uint64_t> none({60, 30, 20}, 0);
+  ASSERT_TRUE(overlay.dataset->segmentation().WriteBox(0, BoxAt({10, 6, 6}, none.extent()), none.view()).ok());
+  absl::StatusOr<RepairPlan> plan = PlanRepair(*overlay.dataset, {}, Clock::System(), Progress::Silent());
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_GT(plan->before.found[4], 0);
+  EXPECT_EQ(plan->after.total_found(), 0) << plan->after.findings.front().what;
+  const auto report =
+      ApplyRepair(*overlay.dataset, Clock::System(), *std::move(plan), "mender", {}, Progress::Silent());
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->after.total_found(), 0);
+  EXPECT_TRUE(Same(before, ExportSupervoxels(*overlay.dataset)));
+  EXPECT_EQ(FilesIn(Path("original")), files_) << "the original was changed";
 }
 
 TEST_F(OverlayProject, RandomEditsAgree) {

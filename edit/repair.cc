@@ -21,6 +21,7 @@
 #include "edit/session.h"
 #include "ocdbt/database.h"
 #include "table/overlay_table.h"
+#include "volume/volume.h"
 
 namespace cleave::edit {
 namespace {
@@ -125,7 +126,7 @@ class Repairer {
     table::OverlayTable overlay(dataset_.table(), Later());
     CLEAVE_RETURN_IF_ERROR(overlay.Add(RowsOfMends(plan_.mends)));
     CLEAVE_RETURN_IF_ERROR(overlay.Add(more));
-    const FsckOverlay what_if{&overlay, plan_.plan.voxels};
+    const FsckOverlay what_if{&overlay, plan_.plan.voxels, shown_voxels_};
     CLEAVE_ASSIGN_OR_RETURN(report, FsckOver(dataset_, what_if, options, progress_));
     return absl::OkStatus();
   }
@@ -191,6 +192,11 @@ class Repairer {
       CLEAVE_ASSIGN_OR_RETURN(store::ReadResult value, then.Read(change.key));
       CLEAVE_ASSIGN_OR_RETURN(const store::Generation now, newest.KeyGeneration(change.key));
       plan_.plan.voxels.push_back({change.key, std::move(value.value), now});
+      CLEAVE_ASSIGN_OR_RETURN(
+          const std::unique_ptr<volume::Volume> volume,
+          dataset_.SegmentationAt({.generation = change.expected_generation, .time = std::nullopt}));
+      CLEAVE_ASSIGN_OR_RETURN(store::ReadResult seen, volume->store().Read(change.key));
+      shown_voxels_.push_back({change.key, std::move(seen.value), std::nullopt});
       Mend mend;
       mend.invariant = 5;
       mend.what = absl::StrCat("voxels of ", ToString(change.box), " were changed by no operation");
@@ -292,6 +298,7 @@ class Repairer {
   Progress& progress_;
   OperationLog::Rows log_;
   FormerOf former_of_;
+  std::vector<store::KeyedWrite> shown_voxels_;
   std::vector<table::RowMutation> rebuilt_flip_;
   std::optional<Mend> rebuilt_;
   RepairPlan plan_;

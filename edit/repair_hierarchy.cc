@@ -355,6 +355,11 @@ class HierarchyMender {
     return nodes;
   }
 
+  static bool GotParent(const Parents& parents, absl::Time time, NodeId parent) {
+    const auto found = parents.find(time);
+    return found != parents.end() && found->second == parent;
+  }
+
   std::vector<NodeId> ChildrenOf(NodeId node) {
     std::set<NodeId> candidates(histories_.Of(node).children.begin(), histories_.Of(node).children.end());
     candidates.merge(std::set<NodeId>(added_[node]));
@@ -365,11 +370,9 @@ class HierarchyMender {
       if (!made.has_value() || !MayBeChild(child, node) || dropped_[node].contains(child) || BornAt(child) > *made) {
         continue;
       }
+      // A child that was not resolved is one that nobody doubted.
       const auto resolved = parents_.find(child);
-      if (resolved == parents_.end()) {
-        children.push_back(child);  // nobody doubted it
-      } else if (const auto parent = resolved->second.find(*made);
-                 parent != resolved->second.end() && parent->second == node) {
+      if (resolved == parents_.end() || GotParent(resolved->second, *made, node)) {
         children.push_back(child);
       }
     }

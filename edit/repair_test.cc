@@ -367,17 +367,12 @@ TEST_F(RepairTest, VoxelsThatALaterOperationBuiltOnAreLeft) {
   EXPECT_FALSE(plan.doubts.empty());
 }
 
-TEST_F(RepairTest, PastEdgesAreWitnessesToo) {
-  // The whole object forgets its edges of the highest layer. Nodes of the past still list their other ends.
+TEST_F(RepairTest, HigherNodesAllForgetTheirEdges) {
   const NodeId root = AncestorOf(SupervoxelAt(source_), dataset().layout().layer_count());
-  const table::Column column = columns::AtomicCrossChunkEdge({.value = 3});
   for (const NodeId node : ChildrenOf(root)) {
-    Delete(node, column);
-    for (const NodeId l2_node : dataset().Now().L2Nodes(node, std::nullopt).value()) {
-      Delete(l2_node, column);
-    }
+    Delete(node, columns::AtomicCrossChunkEdge({.value = 3}));
   }
-  ExpectMended(4, NodeId{});
+  ExpectMended(4, ChildrenOf(root).front());
 }
 
 TEST_F(RepairTest, ObjectsAreBuiltAnewFromTheirEdges) {
