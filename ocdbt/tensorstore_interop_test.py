@@ -228,24 +228,26 @@ class Interop(unittest.TestCase):
                         self.assertGreater(self.dump_everything(base), 5)
 
     def test_the_same_batches_make_the_same_trees(self):
-        """Cleave splits nodes as TensorStore does: the same keys in the same nodes."""
+        """Cleave splits nodes as TensorStore does: the same keys in the same nodes, as long as none are removed. After
+        that the trees may differ, because TensorStore does not merge nodes; what they hold does not."""
         for number, config in enumerate(CONFIGS[:6]):
             with self.subTest(config=config):
                 ours, theirs = self.url(f"ours{number}"), self.url(f"theirs{number}")
                 self.peer.ask("create", ours, *create_words(config))
                 kvstore = open_tensorstore(theirs, config=config)
                 model = {}
-                for _ in range(10):
+                for turn in range(14):
                     operations = [("put", self.random_key(), self.random.randbytes(self.random.choice([3, 9, 150])))
                                   for _ in range(self.random.randrange(1, 40))]
-                    for key in self.random.sample(sorted(model), len(model) // 3):
-                        operations.append(("del", key))
+                    if turn >= 10:
+                        operations += [("del", key) for key in self.random.sample(sorted(model), len(model) // 3)]
                     operations = list({operation[1]: operation for operation in operations}.values())
                     self.peer.commit(operations)
                     tensorstore_commit(kvstore, operations)
                     apply_to_model(model, operations)
                     self.assertEqual(self.peer.contents(), model)
-                    self.assertEqual(self.shape(ours), self.shape(theirs))
+                    if turn < 10:
+                        self.assertEqual(self.shape(ours), self.shape(theirs))
                 self.assertEqual(contents(open_tensorstore(ours)), contents(kvstore))
 
     def shape(self, base):
