@@ -152,7 +152,7 @@ def test_init_reads_an_agglomeration(labels_file, tmp_path):
     assert a != b and root_a == root_b
 
 
-def write_precomputed(folder, ids, chunk=(16, 40, 16)):
+def write_precomputed(folder, ids, chunk=(16, 16, 16)):
     """A raw volume, as any program might have written it; chunks of background have no file."""
     scale = {"key": "s", "resolution": [8, 8, 40], "size": ids.shape, "voxel_offset": [0, 0, 0], "chunk_sizes": [chunk],
              "encoding": "raw"}
@@ -213,7 +213,7 @@ def test_init_over_an_original(fused, tmp_path):
     assert np.array_equal(export(project, "supervoxels", tmp_path / "kept.npy"), after)
     assert contents(original) == files, "the original was changed"
 
-    changed = (original / "info").read_text().replace("[16, 40, 16]", "[16, 40, 32]")
+    changed = (original / "info").read_text().replace("[16, 16, 16]", "[16, 16, 8]")
     (original / "info").write_text(changed)
     fail(REFUSED, "info", project, says="has changed under the project")
     (original / "info").unlink()
