@@ -109,7 +109,7 @@ void Committer::Lead(const std::vector<Request*>& group) {
     return used;
   };
   const auto stage = [&](const Version& newest) -> absl::StatusOr<std::optional<NewRoot>> {
-    CLEAVE_RETURN_IF_ERROR(ForgetLostValues(group));
+    CLEAVE_RETURN_IF_ERROR(ForgetLostValues(group, writer.WrittenFiles()));
     return Stage(group, newest, writer);
   };
   const absl::StatusOr<CommittedVersion> committed = CommitRoot(writer, stage, used_files);
@@ -125,15 +125,9 @@ void Committer::Lead(const std::vector<Request*>& group) {
   }
 }
 
-absl::Status Committer::ForgetLostValues(const std::vector<Request*>& group) const {
-  std::set<std::string> files;
-  for (const Request* request : group) {
-    for (const auto& [index, reference] : request->values) {
-      files.insert(reference.file.path());
-    }
-  }
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> lost,
-                          LostFiles(reader_->store(), {files.begin(), files.end()}));
+absl::Status Committer::ForgetLostValues(const std::vector<Request*>& group,
+                                         const std::vector<std::string>& written) const {
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> lost, LostFiles(reader_->store(), written));
   for (Request* request : group) {
     std::erase_if(request->values, [&](const auto& value) {
       return std::find(lost.begin(), lost.end(), value.second.file.path()) != lost.end();
@@ -217,12 +211,21 @@ absl::StatusOr<CommittedVersion> Committer::TryToCommit(DataFileWriter& writer, 
       BackOff(attempt);
     }
     CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const StoredManifest> current, ReadManifest());
-    CLEAVE_ASSIGN_OR_RETURN(const std::optional<NewRoot> root, make_root(current->manifest.newest()));
-    if (!root) {
+    const absl::StatusOr<std::optional<NewRoot>> root = make_root(current->manifest.newest());
+    if (IsOutdated(root.status(), *current)) {
+      continue;
+    }
+    CLEAVE_RETURN_IF_ERROR(root.status());
+    if (!*root) {
       return CommittedVersion{current->manifest.newest(), false};
     }
-    CLEAVE_ASSIGN_OR_RETURN(const Version version, NextVersion(current->manifest.newest(), *root));
-    CLEAVE_ASSIGN_OR_RETURN(const Manifest next, AppendVersion(current->manifest, version, *reader_, writer));
+    CLEAVE_ASSIGN_OR_RETURN(const Version version, NextVersion(current->manifest.newest(), **root));
+    const absl::StatusOr<Manifest> appended = AppendVersion(current->manifest, version, *reader_, writer);
+    if (IsOutdated(appended.status(), *current)) {
+      continue;
+    }
+    CLEAVE_RETURN_IF_ERROR(appended.status());
+    const Manifest& next = *appended;
     if (writer.open_bytes() > kBesideManifestBytes) {
       CLEAVE_RETURN_IF_ERROR(writer.Flush());
     }
@@ -244,6 +247,14 @@ absl::StatusOr<CommittedVersion> Committer::TryToCommit(DataFileWriter& writer, 
   return absl::UnavailableError(
       absl::StrCat(reader_->store().Describe(kManifestKey), ": other writers kept winning for ",
                    absl::FormatDuration(options_.commit_timeout), "; nothing was committed, try again"));
+}
+
+bool Committer::IsOutdated(const absl::Status& failure, const StoredManifest& current) {
+  if (!absl::IsDataLoss(failure)) {
+    return false;
+  }
+  const auto present = manifests_.Read();
+  return present.ok() && ((*present)->key != current.key || (*present)->store_generation != current.store_generation);
 }
 
 absl::StatusOr<std::shared_ptr<const StoredManifest>> Committer::ReadManifest() {

@@ -63,13 +63,18 @@ class Committer {
   void Lead(const std::vector<Request*>& group);
   [[nodiscard]] absl::StatusOr<std::optional<NewRoot>> Stage(const std::vector<Request*>& group, const Version& newest,
                                                              DataFileWriter& writer);
-  // Values of an earlier attempt whose files are being removed as garbage (garbage_list.h) will be written again.
-  [[nodiscard]] absl::Status ForgetLostValues(const std::vector<Request*>& group) const;
+  // Values of an earlier attempt whose files are being removed as garbage (garbage_list.h) will be written again. Asks
+  // for `written` only: a file that is still open is not in the store yet, and nobody can remove it.
+  [[nodiscard]] absl::Status ForgetLostValues(const std::vector<Request*>& group,
+                                              const std::vector<std::string>& written) const;
   // The inner status is ABORTED when a condition of the batch is not met.
   [[nodiscard]] absl::StatusOr<absl::Status> CheckConditions(const WriteBatch& batch, const Version& newest,
                                                              const StagedChanges& staged) const;
   [[nodiscard]] absl::StatusOr<CommittedVersion> TryToCommit(DataFileWriter& writer, const MakeRoot& make_root,
                                                              const UsedFiles& used_files);
+  // Whether `failure` is that something is missing or damaged to which `current` refers, and `current` is not the
+  // manifest any more: then a collection has removed it meanwhile, and the attempt begins anew.
+  [[nodiscard]] bool IsOutdated(const absl::Status& failure, const StoredManifest& current);
   [[nodiscard]] absl::StatusOr<std::shared_ptr<const StoredManifest>> ReadManifest();
   [[nodiscard]] absl::StatusOr<Version> NextVersion(const Version& newest, const NewRoot& root) const;
   // Step 6: whether `version` was committed, although `failure` was the answer.

@@ -219,6 +219,7 @@ absl::StatusOr<std::unique_ptr<FillPart>> Fill::BeginPart(absl::string_view part
 absl::StatusOr<std::vector<std::string>> Fill::FinishedParts() const {
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<PartName> parts, ListParts(*database_->store(), FolderOfFill(name_)));
   std::vector<std::string> names;
+  names.reserve(parts.size());
   for (const PartName& name : parts) {
     names.push_back(name.part);
   }
