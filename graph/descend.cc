@@ -15,7 +15,7 @@
 namespace cleave::graph {
 namespace {
 
-void SortUnique(std::vector<NodeId>& ids) {
+void SortDistinct(std::vector<NodeId>& ids) {
   std::ranges::sort(ids);
   ids.erase(std::ranges::unique(ids).begin(), ids.end());
 }
@@ -35,7 +35,7 @@ class Walk {
     std::ranges::for_each(nodes, add);
     for (size_t layer = by_layer.size(); layer-- > 0;) {
       std::vector<NodeId>& level = by_layer[layer];
-      SortUnique(level);
+      SortDistinct(level);
       CLEAVE_ASSIGN_OR_RETURN(std::vector<std::vector<NodeId>> lists, view_.Children(level));
       for (size_t i = 0; i < level.size(); ++i) {
         for (const NodeId child : lists[i]) {
@@ -139,7 +139,7 @@ absl::StatusOr<std::vector<NodeId>> FirstSupervoxels(const GraphView& view, std:
   for (int layer = layout.layer_count(); layer > kSupervoxelLayer; --layer) {
     std::vector<NodeId> level;
     std::ranges::copy_if(frontier, std::back_inserter(level), [&](NodeId id) { return layout.LayerOf(id) == layer; });
-    SortUnique(level);
+    SortDistinct(level);
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::vector<NodeId>> lists, view.Children(level));
     std::erase_if(frontier, [&](NodeId id) { return layout.LayerOf(id) == layer; });
     for (size_t i = 0; i < level.size(); ++i) {
@@ -236,7 +236,7 @@ absl::StatusOr<std::vector<NodeId>> MinimalCoveringNodes(const GraphView& view, 
   std::vector<std::vector<NodeId>> candidates(static_cast<size_t>(layout.layer_count()) + 1);
   for (int layer = kSupervoxelLayer; layer <= layout.layer_count(); ++layer) {
     std::vector<NodeId>& parents_here = candidates[static_cast<size_t>(layer)];
-    SortUnique(parents_here);
+    SortDistinct(parents_here);
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::vector<NodeId>> children, view.Children(parents_here));
     for (size_t i = 0; i < parents_here.size(); ++i) {
       if (std::ranges::all_of(children[i], [&](NodeId child) { return covered.contains(child); })) {

@@ -116,7 +116,7 @@ class Search {
   std::vector<EdgeEnds> links_;
 };
 
-void SortUnique(std::vector<NodeId>& ids) {
+void SortOnce(std::vector<NodeId>& ids) {
   std::ranges::sort(ids);
   ids.erase(std::ranges::unique(ids).begin(), ids.end());
 }
@@ -159,7 +159,7 @@ absl::StatusOr<std::optional<NodeId>> Follow(RootRows& rows, NodeId start, absl:
 absl::Status RootRows::Read(std::span<const NodeId> roots) {
   std::vector<NodeId> unread;
   std::ranges::copy_if(roots, std::back_inserter(unread), [&](NodeId id) { return !Has(id); });
-  SortUnique(unread);
+  SortOnce(unread);
   std::vector<std::string> keys;
   for (const NodeId root : unread) {
     if (view_.layout().LayerOf(root) != view_.layout().layer_count()) {
@@ -200,7 +200,7 @@ absl::StatusOr<Lineage> ReadLineage(const GraphView& view, const LineageQuery& q
   lineage.more_future_of = future.Rest();
   std::vector<NodeId> ids = past.visited();
   ids.insert(ids.end(), future.visited().begin(), future.visited().end());
-  SortUnique(ids);
+  SortOnce(ids);
   for (const NodeId id : ids) {
     lineage.roots.push_back(rows.Of(id));
   }

@@ -16,7 +16,7 @@ namespace {
 
 namespace columns = table::columns;
 
-std::vector<std::string> RowKeys(std::span<const NodeId> nodes) {
+std::vector<std::string> NodeRowKeys(std::span<const NodeId> nodes) {
   std::vector<std::string> keys;
   keys.reserve(nodes.size());
   for (const NodeId node : nodes) {
@@ -31,7 +31,8 @@ absl::StatusOr<std::vector<std::vector<ParentVersion>>> ParentVersions(const Gra
                                                                        std::span<const NodeId> nodes) {
   CLEAVE_ASSIGN_OR_RETURN(
       const std::vector<table::Row> rows,
-      view.reader().ReadRows(RowKeys(nodes), {.columns = {columns::kParent}, .end = view.at(), .end_inclusive = true}));
+      view.reader().ReadRows(NodeRowKeys(nodes),
+                             {.columns = {columns::kParent}, .end = view.at(), .end_inclusive = true}));
   std::vector<std::vector<ParentVersion>> versions(nodes.size());
   for (size_t i = 0; i < nodes.size(); ++i) {
     const auto cells = rows[i].cells.find(columns::kParent);
@@ -53,7 +54,7 @@ absl::StatusOr<std::vector<std::optional<absl::Time>>> CreationTimes(const Graph
                                                                      std::span<const NodeId> nodes) {
   std::vector<std::optional<absl::Time>> times(nodes.size());
   CLEAVE_RETURN_IF_ERROR(
-      view.reader().VisitNewest(RowKeys(nodes), columns::kChild, view.at(), [&](const table::FoundCell& cell) {
+      view.reader().VisitNewest(NodeRowKeys(nodes), columns::kChild, view.at(), [&](const table::FoundCell& cell) {
         times[cell.index] = cell.time;
         return absl::OkStatus();
       }));
@@ -65,7 +66,7 @@ absl::StatusOr<std::vector<RootLife>> RootLives(const GraphView& view, std::span
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::optional<absl::Time>> created, CreationTimes(view, ids));
   CLEAVE_ASSIGN_OR_RETURN(
       const std::vector<table::Row> rows,
-      view.reader().ReadRows(RowKeys(ids),
+      view.reader().ReadRows(NodeRowKeys(ids),
                              {.columns = {columns::kNewParent}, .end = view.at(), .end_inclusive = true}));
   for (size_t i = 0; i < ids.size(); ++i) {
     if (view.layout().LayerOf(ids[i]) != view.layout().layer_count()) {
@@ -81,8 +82,9 @@ absl::StatusOr<std::vector<RootLife>> RootLives(const GraphView& view, std::span
 
 absl::StatusOr<std::vector<NodeId>> NodesWrittenIn(const GraphView& view, std::span<const NodeId> ids, absl::Time begin,
                                                    absl::Time end) {
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::Row> rows,
-                          view.reader().ReadRows(RowKeys(ids), {.start = begin, .end = end, .cells_per_column = 1}));
+  CLEAVE_ASSIGN_OR_RETURN(
+      const std::vector<table::Row> rows,
+      view.reader().ReadRows(NodeRowKeys(ids), {.start = begin, .end = end, .cells_per_column = 1}));
   std::vector<NodeId> written;
   for (size_t i = 0; i < ids.size(); ++i) {
     // Small numbers are the rows of operations.
