@@ -166,7 +166,7 @@ absl::Status MergePieces(graph::Dataset& dataset, NodeId a, NodeId b) {
   CLEAVE_ASSIGN_OR_RETURN(const graph::HierarchyPlan hierarchy,
                           graph::PlanHierarchy(view, dataset.ids(), retired, pieces));
   edit::Plan plan;
-  edit::AddHierarchyRows(hierarchy, graph::OperationId{1}, plan);
+  CLEAVE_RETURN_IF_ERROR(edit::AddHierarchyRows(view, hierarchy, graph::OperationId{1}, plan));
   CLEAVE_ASSIGN_OR_RETURN(const absl::Time time,
                           edit::OperationLog(dataset.table().ordered()).NextCommitTime(absl::Now()));
   std::vector<table::RowMutation> rows = std::move(plan.prepare);

@@ -115,6 +115,31 @@ absl::StatusOr<std::vector<graph::NodeId>> ParseNodeIds(const std::vector<std::s
   return ParseEach<graph::NodeId>(texts, ParseNodeId);
 }
 
+absl::StatusOr<graph::EdgeEnds> ParseEdge(absl::string_view text) {
+  CLEAVE_ASSIGN_OR_RETURN(
+      const std::vector<uint64_t> ids,
+      ParseNumbers<uint64_t>(text, 2, "an edge A,B of two supervoxel ids",
+                             [](absl::string_view part, uint64_t* id) { return absl::SimpleAtoi(part, id); }));
+  return graph::EdgeEnds{graph::NodeId{ids[0]}, graph::NodeId{ids[1]}};
+}
+
+absl::StatusOr<std::vector<graph::EdgeEnds>> ParseEdges(const std::vector<std::string>& texts) {
+  return ParseEach<graph::EdgeEnds>(texts, ParseEdge);
+}
+
+absl::StatusOr<graph::OperationId> ParseOperation(absl::string_view text) {
+  constexpr uint64_t kFirstNode = uint64_t{1} << 56;  // ids from there on are those of nodes
+  uint64_t number = 0;
+  if (!absl::SimpleAtoi(text, &number) || number == 0 || number >= kFirstNode) {
+    return Unexpected(text, "the number of an operation");
+  }
+  return graph::OperationId{number};
+}
+
+absl::StatusOr<std::vector<graph::OperationId>> ParseOperations(const std::vector<std::string>& texts) {
+  return ParseEach<graph::OperationId>(texts, ParseOperation);
+}
+
 absl::StatusOr<ingest::FusePair> ParseFusePair(absl::string_view text) {
   CLEAVE_ASSIGN_OR_RETURN(
       const std::vector<uint64_t> n,

@@ -13,6 +13,7 @@
 
 #include "base/geometry.h"
 #include "base/status.h"
+#include "graph/edges.h"
 #include "graph/ids.h"
 #include "ingest/label_map.h"
 
@@ -32,6 +33,12 @@ namespace cleave::cli {
 // A decimal number; whether it can name a node is for the graph to say.
 [[nodiscard]] absl::StatusOr<graph::NodeId> ParseNodeId(absl::string_view text);
 [[nodiscard]] absl::StatusOr<std::vector<graph::NodeId>> ParseNodeIds(const std::vector<std::string>& texts);
+// "A,B": two supervoxels.
+[[nodiscard]] absl::StatusOr<graph::EdgeEnds> ParseEdge(absl::string_view text);
+[[nodiscard]] absl::StatusOr<std::vector<graph::EdgeEnds>> ParseEdges(const std::vector<std::string>& texts);
+// The number of an operation, from 1.
+[[nodiscard]] absl::StatusOr<graph::OperationId> ParseOperation(absl::string_view text);
+[[nodiscard]] absl::StatusOr<std::vector<graph::OperationId>> ParseOperations(const std::vector<std::string>& texts);
 // "A,B": two labels.
 [[nodiscard]] absl::StatusOr<ingest::FusePair> ParseFusePair(absl::string_view text);
 

@@ -73,6 +73,22 @@ TEST(ParseNodeId, TakesPositiveNumbersOfSixtyFourBits) {
   }
 }
 
+TEST(ParseEdge, TakesTwoIds) {
+  EXPECT_EQ(ParseEdge("72057594037927937, 5").value(),
+            (graph::EdgeEnds{graph::NodeId{72057594037927937}, graph::NodeId{5}}));
+  EXPECT_EQ(ParseEdges({"1,2", "3,4"})->size(), 2U);
+  for (const char* text : {"", "17", "17,x", "17,-3", "17,23,4", "18446744073709551616,1"}) {
+    ExpectRefused(ParseEdge(text), "edge A,B");
+  }
+}
+
+TEST(ParseOperation, TakesNumbersBelowThoseOfNodes) {
+  EXPECT_EQ(ParseOperation("17").value(), graph::OperationId{17});
+  for (const char* text : {"", "0", "-1", "x", "72057594037927937"}) {
+    ExpectRefused(ParseOperation(text), "operation");
+  }
+}
+
 TEST(ParseFusePair, TakesTwoLabels) {
   EXPECT_EQ(ParseFusePair("17,23").value().a, 17U);
   EXPECT_EQ(ParseFusePair("17,23").value().b, 23U);

@@ -319,6 +319,144 @@ def test_split_tells_what_it_did_and_history_keeps_the_rest(project, tmp_path):
     assert run_json("fsck", project)["clean"] is True
 
 
+def merge(project, a, b, *options, expect=OK):
+    return run_json("merge", project, "--source", point(a), "--sink", point(b), *options, expect=expect)
+
+
+def roots_of(project, *points):
+    return [root for _, root in lookup(project, *points)]
+
+
+def test_edits_are_undone_and_redone(project):
+    before = roots_of(project, SOURCE, SINK)
+    done = split(project)
+    undo = run_json("undo", project, done["operation"], "--user", "ana")
+    assert undo["kind"] == "undo" and undo["target"] == done["operation"] and not undo["fresh_supervoxels"]
+    a, b = roots_of(project, SOURCE, SINK)
+    assert a == b not in before
+    fail(REFUSED, "undo", project, done["operation"], says=["undone already", f"operation {undo['operation']}"])
+    assert run_json("log", project, done["operation"])["undone_by"] == undo["operation"]
+    redo = run_json("redo", project, done["operation"])
+    assert redo["kind"] == "redo" and len(redo["new_roots"]) == 2
+    assert len(set(roots_of(project, SOURCE, SINK))) == 2
+    again = run_json("undo", project, redo["operation"])
+    assert again["target"] == done["operation"]
+    fail(NOT_FOUND, "undo", project, 999, says="no operation 999")
+    fail(USAGE, "undo", project, "x", says="not the number of an operation")
+    assert run_json("fsck", project)["clean"] is True
+
+
+def test_edits_by_supervoxels_and_edges(project):
+    (source, _), (bystander, _) = lookup(project, SOURCE, BYSTANDER)
+    edge = f"{source},{bystander}"
+    done = run_json("merge", project, "--edge", edge, "--user", "ana")
+    assert done["added_edges"] == 1 and len(done["old_roots"]) == 2 and len(done["new_roots"]) == 1
+    fail(REFUSED, "merge", project, "--edge", edge, says="nothing to merge")
+    fail(REFUSED, "merge", project, "--edge", edge, "--allow-same-segment", says="joined by an active edge already")
+    fail(USAGE, "merge", project, "--edge", f"{source},{source}", says="with itself")
+    fail(USAGE, "merge", project, "--edge", f"{source},{source + 999}", says="there is no supervoxel")
+    fail(USAGE, "merge", project, "--edge", "7", says="edge A,B")
+    fail(USAGE, "merge", project, says="a source and a sink point, or edges")
+    parted = run_json("split", project, "--edge", edge)
+    assert parted["removed_edges"] == 1 and len(parted["new_roots"]) == 2
+    fail(REFUSED, "split", project, "--edge", edge, says="different objects")
+    fail(USAGE, "merge", project, "--edge", edge, "--max-distance", 0, says=["chunks apart", "at most 0"])
+    assert run_json("fsck", project)["clean"] is True
+
+
+def test_a_key_makes_an_edit_happen_once(project):
+    first = split(project, "--key", "form 7")
+    again = split(project, "--key", "form 7")
+    assert again["repeated"] and not first["repeated"]
+    for member in "operation time old_roots new_roots fresh_supervoxels fragments changed_boxes generation".split():
+        assert again[member] == first[member], member
+    assert "was done before" in run("split", project, "--source", point(SOURCE), "--sink", point(SINK), "--key", "form 7").stdout
+    fail(REFUSED, "merge", project, "--source", point(SOURCE), "--sink", point(SINK), "--key", "form 7", says="another request")
+    assert run_json("log", project, first["operation"])["key"] == "form 7"
+
+
+def test_a_users_edits_are_rolled_back(project):
+    before = roots_of(project, SOURCE, BYSTANDER)
+    merge(project, SOURCE, BYSTANDER, "--user", "eve")
+    done = split(project, "--user", "eve")
+    others = run_json("undo", project, done["operation"], "--user", "ana")
+    rolled = run_json("rollback", project, "eve", "--as", "ana")
+    assert [item["undone"] for item in rolled["operations"]] == [True]
+    assert others["kind"] == "undo"
+    a, b = roots_of(project, SOURCE, BYSTANDER)
+    assert a != b and before[0] != before[1]
+    assert run_json("rollback", project, "eve")["operations"] == []
+    assert run_json("log", project)["operations"][-1]["user"] == "ana"
+
+
+def test_batches(project, tmp_path):
+    (source, _), (bystander, _) = lookup(project, SOURCE, BYSTANDER)
+    file = tmp_path / "edits.json"
+    items = [
+        {"kind": "merge", "edges": [[str(source), bystander]]},
+        {"kind": "merge", "edges": [[str(source), bystander]]},
+        {"kind": "split", "sources": [SOURCE], "sinks": [SINK]},
+    ]
+    file.write_text(json.dumps({"items": items}))
+    before = roots_of(project, SOURCE, SINK, BYSTANDER)
+    whole = run_json("batch", project, file, "--whole", expect=REFUSED)
+    assert whole["done"] is False and whole["items"][1]["error"]["code"] == "FAILED_PRECONDITION"
+    assert [item["error"]["code"] for item in whole["items"]][::2] == ["CANCELLED"] * 2
+    assert roots_of(project, SOURCE, SINK, BYSTANDER) == before
+    fail_text = run("batch", project, file, "--whole", expect=REFUSED)
+    assert "nothing was done: item 1" in fail_text.stderr
+
+    each = run_json("batch", project, file, "--key", "monday", expect=REFUSED)
+    assert [item["done"] for item in each["items"]] == [True, False, True]
+    del items[1]
+    file.write_text(json.dumps({"items": items[:1], "key": "monday"}))
+    again = run_json("batch", project, file)
+    assert again["done"] and again["items"][0]["edit"]["repeated"]
+    assert again["items"][0]["edit"]["operation"] == each["items"][0]["edit"]["operation"]
+
+    undo = [{"kind": "undo", "operation": item["edit"]["operation"]} for item in each["items"][::-1] if item["done"]]
+    file.write_text(json.dumps({"whole": True, "items": undo}))
+    done = run_json("batch", project, file)
+    assert done["done"] and done["whole"]
+    log = run_json("log", project)["operations"]
+    assert log[-1]["batch"] == log[-2]["batch"] == done["items"][0]["edit"]["operation"]
+    a, b, c = roots_of(project, SOURCE, SINK, BYSTANDER)
+    assert a == b != c
+    assert run_json("fsck", project)["clean"] is True
+    file.write_text('{"items": [{"kind": "melt"}]}')
+    fail(USAGE, "batch", project, file, says=["item 0", "'kind' is not"])
+    fail(NOT_FOUND, "batch", project, tmp_path / "none.json", says="none.json")
+
+
+def test_protected_objects(project):
+    root = roots_of(project, SOURCE)[0]
+    assert run_json("protected", project) == {"protected": []}
+    run("protect", project, root, "--user", "ana", "--note", "see sheet 4")
+    (mark,) = run_json("protected", project)["protected"]
+    assert mark["root"] == str(root) and mark["user"] == "ana" and mark["note"] == "see sheet 4"
+    says = ["protected by ana since", "see sheet 4", str(root)]
+    fail(REFUSED, "split", project, "--source", point(SOURCE), "--sink", point(SINK), says=says)
+    fail(REFUSED, "merge", project, "--source", point(SOURCE), "--sink", point(BYSTANDER), says=says)
+    run("unprotect", project, root)
+    fail(NOT_FOUND, "unprotect", project, root, says="not protected")
+    run("protect", project, root)
+    done = split(project, "--override")
+    assert done["overridden"] == [str(root)]
+    assert run_json("log", project, done["operation"])["overridden"] == [str(root)]
+    assert run_json("protected", project)["protected"] == []
+    fail(REFUSED, "protect", project, root, says="was replaced by")
+
+
+def test_a_refused_edit_says_so_in_the_log(project):
+    merge(project, SOURCE, BYSTANDER)
+    (source, _), (bystander, _) = lookup(project, SOURCE, BYSTANDER)
+    (sink, _) = lookup(project, SINK)[0]
+    if sink != source:
+        fail(REFUSED, "split", project, "--edge", f"{sink},{bystander}", says="none of the edges")
+        last = run_json("log", project)["operations"][-1]
+        assert last["status"] == "exception" and last["failure"] == "rejected" and "none of the edges" in last["exception"]
+
+
 def test_agreement_of_a_cut_through_the_plane_of_contact(project, labels_file):
     fail(REFUSED, *agreement(project, labels_file), says="split it first")
     split(project)

@@ -37,6 +37,7 @@ class Command {
 [[nodiscard]] std::vector<std::unique_ptr<Command>> MakeCommands();
 
 [[nodiscard]] std::unique_ptr<Command> MakeAgreementCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeBatchCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeEventsCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeExportCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeFsckCommand();
@@ -79,9 +80,15 @@ class Command {
 [[nodiscard]] std::unique_ptr<Command> MakeOcdbtVerifyCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeOcdbtVersionsCommand();
 [[nodiscard]] std::unique_ptr<Command> MakePictureCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeProtectCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeProtectedCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeRedoCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeRollbackCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeRootCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeServeCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeSplitCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeTouchingCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeUndoCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeUnprotectCommand();
 
 }  // namespace cleave::cli

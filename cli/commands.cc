@@ -16,18 +16,21 @@ std::vector<std::unique_ptr<Command>> MakeCommands() {
                           MakeGraphHistoryCommand,  MakeGraphChangesCommand,
                           MakeGraphDeltaCommand,    MakeGraphOperationsCommand,
                           MakeGraphSafeTimeCommand, MakeMergeCommand,
-                          MakeSplitCommand,         MakeLogCommand,
-                          MakeEventsCommand,        MakeExportCommand,
-                          MakePictureCommand,       MakeMeshCommand,
-                          MakeServeCommand,         MakeGenerateCommand,
-                          MakeTouchingCommand,      MakeAgreementCommand,
-                          MakeOcdbtCreateCommand,   MakeOcdbtLsCommand,
-                          MakeOcdbtGetCommand,      MakeOcdbtPutCommand,
-                          MakeOcdbtRmCommand,       MakeOcdbtVersionsCommand,
-                          MakeOcdbtTagCommand,      MakeOcdbtBranchCommand,
-                          MakeOcdbtDiffCommand,     MakeOcdbtDumpCommand,
-                          MakeOcdbtVerifyCommand,   MakeOcdbtGcCommand,
-                          MakeOcdbtCompactCommand}) {
+                          MakeSplitCommand,         MakeUndoCommand,
+                          MakeRedoCommand,          MakeRollbackCommand,
+                          MakeBatchCommand,         MakeProtectCommand,
+                          MakeUnprotectCommand,     MakeProtectedCommand,
+                          MakeLogCommand,           MakeEventsCommand,
+                          MakeExportCommand,        MakePictureCommand,
+                          MakeMeshCommand,          MakeServeCommand,
+                          MakeGenerateCommand,      MakeTouchingCommand,
+                          MakeAgreementCommand,     MakeOcdbtCreateCommand,
+                          MakeOcdbtLsCommand,       MakeOcdbtGetCommand,
+                          MakeOcdbtPutCommand,      MakeOcdbtRmCommand,
+                          MakeOcdbtVersionsCommand, MakeOcdbtTagCommand,
+                          MakeOcdbtBranchCommand,   MakeOcdbtDiffCommand,
+                          MakeOcdbtDumpCommand,     MakeOcdbtVerifyCommand,
+                          MakeOcdbtGcCommand,       MakeOcdbtCompactCommand}) {
     commands.push_back(make());
   }
   return commands;

@@ -13,6 +13,10 @@ namespace {
 
 bool IsPreview(const edit::EditReport& report) { return report.operation == graph::OperationId{}; }
 
+std::string TargetText(const edit::EditReport& report) {
+  return report.target == graph::OperationId{} ? std::string() : absl::StrCat(" of operation ", Value(report.target));
+}
+
 Json FragmentsJson(const std::vector<edit::Fragment>& fragments) {
   Json list = Json::array();
   for (const edit::Fragment& fragment : fragments) {
@@ -55,6 +59,8 @@ nlohmann::ordered_json EditJson(const edit::EditReport& report, absl::Duration t
     boxes.push_back(ToJson(box));
   }
   Json json = {{"operation", nullptr}, {"kind", std::string(edit::Name(report.kind))}, {"preview", IsPreview(report)}};
+  json["repeated"] = report.repeated;
+  json["target"] = report.target == graph::OperationId{} ? Json(nullptr) : Json(Value(report.target));
   json["time"] = nullptr;
   if (!IsPreview(report)) {
     json["operation"] = Value(report.operation);
@@ -67,6 +73,7 @@ nlohmann::ordered_json EditJson(const edit::EditReport& report, absl::Duration t
   json["new_l2_nodes"] = ToJson(report.new_l2_nodes);
   json["added_edges"] = report.added_edges.size();
   json["removed_edges"] = report.removed_edges.size();
+  json["overridden"] = ToJson(report.overridden);
   json["changed_boxes"] = boxes;
   json["changed_chunks"] = report.changed_chunk_count;
   json["generation"] = report.generation;
@@ -75,12 +82,17 @@ nlohmann::ordered_json EditJson(const edit::EditReport& report, absl::Duration t
 }
 
 std::string EditText(const edit::EditReport& report, absl::Duration total) {
-  std::string text = IsPreview(report) ? absl::StrCat("preview of a ", edit::Name(report.kind),
-                                                      ": nothing was changed, and the ids are not final\n")
-                                       : absl::StrCat(edit::Name(report.kind), " done: operation ",
-                                                      Value(report.operation), " at ", TimeText(report.time), "\n");
+  std::string text =
+      IsPreview(report)
+          ? absl::StrCat("preview of a ", edit::Name(report.kind), ": nothing was changed, and the ids are not final\n")
+          : absl::StrCat(edit::Name(report.kind), TargetText(report),
+                         report.repeated ? " was done before: operation " : " done: operation ",
+                         Value(report.operation), " at ", TimeText(report.time), "\n");
   absl::StrAppend(&text, "  old roots         ", IdsText(report.old_roots), "\n");
   absl::StrAppend(&text, "  new roots         ", IdsText(report.new_roots), "\n");
+  if (!report.overridden.empty()) {
+    absl::StrAppend(&text, "  was protected     ", IdsText(report.overridden), "\n");
+  }
   absl::StrAppend(&text, FragmentsText(report.fragments));
   absl::StrAppend(&text, "  edges             ", CountText(static_cast<int64_t>(report.added_edges.size())), " added, ",
                   CountText(static_cast<int64_t>(report.removed_edges.size())), " removed\n");
@@ -93,6 +105,16 @@ std::string EditText(const edit::EditReport& report, absl::Duration total) {
     separator = ", ";
   }
   return absl::StrCat(text, "\n");
+}
+
+nlohmann::ordered_json ErrorJson(const absl::Status& status) {
+  return {{"code", absl::StatusCodeToString(status.code())}, {"message", std::string(status.message())}};
+}
+
+std::string EditLine(const edit::EditReport& report) {
+  return absl::StrCat("operation ", Value(report.operation), ": ", edit::Name(report.kind), TargetText(report),
+                      report.repeated ? " (done before)" : "", ", ", IdsText(report.old_roots), " -> ",
+                      IdsText(report.new_roots), "\n");
 }
 
 }  // namespace cleave::cli

@@ -18,6 +18,7 @@ namespace {
 Json EventJson(const edit::OperationRecord& event) {
   return {{"operation", Value(event.id)},
           {"kind", std::string(edit::Name(event.kind))},
+          {"target", event.target == graph::OperationId{} ? Json() : Json(Value(event.target))},
           {"time", TimeText(event.time)},
           {"user", event.user},
           {"old_roots", ToJson(event.old_roots)},

@@ -36,7 +36,7 @@ class GraphLatestCommand final : public Command {
   }
   absl::Status Run(Console& console) override {
     NodeId from{};
-    if (!from_.empty()) {
+    if (!from_.empty() && from_ != "0") {
       CLEAVE_ASSIGN_OR_RETURN(from, Named("--from", ParseNodeId(from_)));
     }
     CLEAVE_ASSIGN_OR_RETURN(const GraphQuestion question, OpenGraph(graph_, console));

@@ -17,6 +17,8 @@ using edit::OperationRecord;
 
 Json NumberOrNull(const std::optional<uint64_t>& number) { return number.has_value() ? Json(*number) : Json(); }
 
+Json OperationOrNull(graph::OperationId id) { return id == graph::OperationId{} ? Json() : Json(Value(id)); }
+
 Json RecordJson(const OperationRecord& record) {
   return {{"operation", Value(record.id)},
           {"kind", std::string(edit::Name(record.kind))},
@@ -34,7 +36,13 @@ Json RecordJson(const OperationRecord& record) {
           {"removed_edges", record.removed_edges.size()},
           {"read_generation", NumberOrNull(record.read_generation)},
           {"generation", NumberOrNull(record.written_generation)},
-          {"exception", record.exception}};
+          {"exception", record.exception},
+          {"failure", std::string(edit::Name(record.failure))},
+          {"target", OperationOrNull(record.target)},
+          {"undone_by", OperationOrNull(record.undone_by.value_or(graph::OperationId{}))},
+          {"batch", OperationOrNull(record.batch)},
+          {"key", record.request_key},
+          {"overridden", ToJson(record.overridden)}};
 }
 
 std::string LineOf(const OperationRecord& record) {
@@ -52,6 +60,15 @@ std::string PageOf(const OperationRecord& record) {
                                   edit::Name(record.status), "\n");
   absl::StrAppend(&text, "  time               ", TimeText(record.time), "\n");
   absl::StrAppend(&text, "  user               ", record.user, "\n");
+  if (record.target != graph::OperationId{}) {
+    absl::StrAppend(&text, "  of operation       ", Value(record.target), "\n");
+  }
+  if (const auto undo = record.undone_by.value_or(graph::OperationId{}); undo != graph::OperationId{}) {
+    absl::StrAppend(&text, "  undone by          ", Value(undo), "\n");
+  }
+  if (!record.overridden.empty()) {
+    absl::StrAppend(&text, "  was protected      ", IdsText(record.overridden), "\n");
+  }
   absl::StrAppend(&text, "  sources            ", PointsText(record.sources), "\n");
   absl::StrAppend(&text, "  sinks              ", PointsText(record.sinks), "\n");
   absl::StrAppend(&text, "  old roots          ", IdsText(record.old_roots), "\n");
@@ -62,7 +79,7 @@ std::string PageOf(const OperationRecord& record) {
   absl::StrAppend(&text, "  generation         read ", GenerationText(record.read_generation), ", written ",
                   GenerationText(record.written_generation), "\n");
   if (!record.exception.empty()) {
-    absl::StrAppend(&text, "  exception          ", record.exception, "\n");
+    absl::StrAppend(&text, "  exception          ", record.exception, " (", edit::Name(record.failure), ")\n");
   }
   return text;
 }

@@ -2,9 +2,9 @@
 #include "absl/time/clock.h"
 #include "cli/arguments.h"
 #include "cli/command.h"
+#include "cli/edit_options.h"
 #include "cli/edit_report.h"
 #include "cli/project.h"
-#include "cli/user_name.h"
 #include "nlohmann/json.hpp"
 
 #include "base/status.h"
@@ -17,22 +17,30 @@ class SplitCommand final : public Command {
   CommandText text() const override {
     return {"split", "Edit", "Part one object, cutting supervoxels in two where no edge can be cut",
             "cleave split demo --source 120,80,12 --sink 131,84,12\n"
-            "cleave split demo --source 120,80,12 118,77,14 --sink 131,84,12 --preview --json"};
+            "cleave split demo --source 120,80,12 118,77,14 --sink 131,84,12 --preview --json\n"
+            "cleave split demo --edge 72057594037927937,72057594037927940"};
   }
 
   void Register(CLI::App& app) override {
     app.add_option("PROJECT", project_, "The project's folder")->required();
     app.add_option("--source", sources_, "Voxels of one part")->type_name("X,Y,Z");
     app.add_option("--sink", sinks_, "Voxels of the other part")->type_name("X,Y,Z");
+    app.add_option("--edge", edges_, "Remove these edges, pairs of supervoxels, instead")->type_name("A,B");
+    app.add_flag("--no-augment", no_augment_, "Do not keep each side's points together by the paths between them");
+    app.add_flag("--allow-isolating", allow_isolating_, "Also a cut that cuts off nothing but the points' supervoxels");
     app.add_flag("--preview", preview_, "Only say what the split would do");
-    app.add_option("--user", user_, "Who edits, for the log; default: who runs the program")->type_name("NAME");
+    options_.Register(app);
   }
 
   absl::Status Run(Console& console) override {
     edit::SplitRequest request;
     CLEAVE_ASSIGN_OR_RETURN(request.sources, Named("--source", ParsePoints(sources_)));
     CLEAVE_ASSIGN_OR_RETURN(request.sinks, Named("--sink", ParsePoints(sinks_)));
-    request.user = user_;
+    CLEAVE_ASSIGN_OR_RETURN(request.edges, Named("--edge", ParseEdges(edges_)));
+    request.user = options_.user();
+    request.terms = options_.terms();
+    request.augment_paths = !no_augment_;
+    request.refuse_isolating_cut = !allow_isolating_;
     CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console));
     const absl::Time start = absl::Now();
     CLEAVE_ASSIGN_OR_RETURN(const edit::EditReport report,
@@ -46,8 +54,11 @@ class SplitCommand final : public Command {
   std::string project_;
   std::vector<std::string> sources_;
   std::vector<std::string> sinks_;
+  std::vector<std::string> edges_;
+  bool no_augment_ = false;
+  bool allow_isolating_ = false;
   bool preview_ = false;
-  std::string user_ = UserName();
+  EditOptions options_;
 };
 
 }  // namespace

@@ -85,23 +85,37 @@ absl::StatusOr<uint64_t> VoxelGeneration(graph::Dataset& dataset) {
   return newest.generation().value;
 }
 
-absl::StatusOr<OperationRecord> ApplyIntent(graph::Dataset& dataset, const Intent& intent, Stages& stages) {
+absl::StatusOr<std::vector<OperationRecord>> ApplyIntent(graph::Dataset& dataset, const Intent& intent,
+                                                         Stages& stages) {
   const Stages::Scope scope(stages, "apply");
-  OperationLog log(dataset.table());
-  CLEAVE_ASSIGN_OR_RETURN(OperationRecord record, log.Read(intent.operation));
-  CLEAVE_RETURN_IF_ERROR(dataset.table().ordered().Apply(intent.prepare));
-  CrashPoint("edit.prepared");
-  if (!intent.voxels.empty()) {
-    CLEAVE_ASSIGN_OR_RETURN(record.written_generation, WriteVoxels(dataset, intent));
-    CrashPoint("edit.voxels_written");
+  std::vector<const Intent*> parts = {&intent};
+  for (const Intent& follower : intent.followers) {
+    parts.push_back(&follower);
   }
-  record.status = OperationStatus::kSuccess;
-  record.chunk_scope.clear();
-  std::vector<table::RowMutation> flip = intent.flip;
-  flip.push_back(OperationLog::RowOf(record));
+  OperationLog log(dataset.table());
+  std::vector<OperationRecord> records;
+  std::vector<table::RowMutation> prepare;
+  std::vector<table::RowMutation> flip;
+  for (const Intent* part : parts) {
+    CLEAVE_ASSIGN_OR_RETURN(OperationRecord record, log.Read(part->operation));
+    records.push_back(std::move(record));
+    prepare.insert(prepare.end(), part->prepare.begin(), part->prepare.end());
+    flip.insert(flip.end(), part->flip.begin(), part->flip.end());
+  }
+  CLEAVE_RETURN_IF_ERROR(dataset.table().ordered().Apply(prepare));
+  CrashPoint("edit.prepared");
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (!parts[i]->voxels.empty()) {
+      CLEAVE_ASSIGN_OR_RETURN(records[i].written_generation, WriteVoxels(dataset, *parts[i]));
+      CrashPoint("edit.voxels_written");
+    }
+    records[i].status = OperationStatus::kSuccess;
+    records[i].chunk_scope.clear();
+    flip.push_back(OperationLog::RowOf(records[i]));
+  }
   CLEAVE_RETURN_IF_ERROR(dataset.table().Apply(flip));
   CrashPoint("edit.flipped");
-  return record;
+  return records;
 }
 
 absl::Status FinishOperation(graph::Dataset& dataset, Clock& clock, const InFlight& operation) {

@@ -7,6 +7,10 @@
 //      which must not exist before. So they are written once, however often this step is run, and never over newer
 //      voxels.
 //   3. flip: rows that turn the new state on, with the operation's row set to success, in one batch.
+//
+// The operations of one batch go through each step together: all rows of step 1, then one commit of voxels for each
+// that has some (in order, so that each has a version of its own), then all rows of step 3 in one batch.
+//
 //   4. finish: locks released by value, the intent object and the in-flight row removed.
 //
 // Steps 2 and 3 are on disk when they return. Step 1 is only ordered before 3 in the table: until 3 is on disk, the
@@ -15,6 +19,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -41,10 +46,10 @@ namespace cleave::edit {
 [[nodiscard]] absl::StatusOr<std::optional<uint64_t>> FindVoxelGeneration(ocdbt::Database& database,
                                                                           graph::OperationId operation);
 
-// Steps 1 to 3. Returns the operation's record as it stands then. INTERNAL when a chunk is not what was read although
-// the operation holds its lock.
-[[nodiscard]] absl::StatusOr<OperationRecord> ApplyIntent(graph::Dataset& dataset, const Intent& intent,
-                                                          Stages& stages);
+// Steps 1 to 3. Returns the records of the operation and its followers as they stand then. INTERNAL when a chunk is not
+// what was read although the operation holds its lock.
+[[nodiscard]] absl::StatusOr<std::vector<OperationRecord>> ApplyIntent(graph::Dataset& dataset, const Intent& intent,
+                                                                       Stages& stages);
 
 // Step 4. Idempotent.
 [[nodiscard]] absl::Status FinishOperation(graph::Dataset& dataset, Clock& clock, const InFlight& operation);

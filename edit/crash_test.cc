@@ -44,6 +44,44 @@ Array3<uint64_t> Labels() {
   return labels;
 }
 
+absl::StatusOr<EditReport> CutNeck(Editor& editor, absl::string_view key = "") {
+  return editor.Split({.sources = {kSource}, .sinks = {kSink}, .user = "child", .terms = {.key = std::string(key)}});
+}
+
+// The edits of the child, by name.
+absl::Status Act(Editor& editor, absl::string_view action) {
+  const graph::OperationId first{1};  // in projects where an edit was made before
+  if (action == "split") {
+    return CutNeck(editor).status();
+  }
+  if (action == "split with key") {
+    return CutNeck(editor, "once").status();
+  }
+  if (action == "merge") {
+    return editor.Merge({.source = kSource, .sink = VoxelPoint{1, 1, 1}, .user = "child"}).status();
+  }
+  if (action == "undo") {
+    return editor.Undo({.operation = first, .user = "child"}).status();
+  }
+  if (action == "redo") {
+    return editor.Redo({.operation = first, .user = "child"}).status();
+  }
+  if (action == "batch") {  // two voxel cuts, the second of what the first left, and a merge
+    const auto report =
+        editor.Run({.items = {SplitRequest{.sources = {kSource}, .sinks = {kSink}, .user = "child"},
+                              SplitRequest{.sources = {kSource}, .sinks = {{5, 8, 4}}, .user = "child"},
+                              MergeRequest{.source = kSink, .sink = VoxelPoint{1, 1, 1}, .user = "child"}},
+                    .as_a_whole = true});
+    if (report.ok() && !report->done) {
+      for (const ItemReport& item : report->items) {
+        std::cout << item.status << '\n';
+      }
+    }
+    return !report.ok() || report->done ? report.status() : absl::UnknownError("the batch was refused");
+  }
+  return absl::OkStatus();
+}
+
 // What the child does: opens the project, which recovers, then edits unless CLEAVE_CRASH_CHILD_ACTION is "open".
 TEST(CrashChild, RunsTheEdit) {
   const char* folder = std::getenv("CLEAVE_CRASH_CHILD_FOLDER");
@@ -58,11 +96,8 @@ TEST(CrashChild, RunsTheEdit) {
   }
   OpenProject project = Open(folder);
   ASSERT_NE(project.editor, nullptr);
-  if (action != "open") {
-    const auto report = action == "split" ? project.editor->Split({{kSource}, {kSink}, "child"})
-                                          : project.editor->Merge({kSource, {1, 1, 1}, "child"});
-    ASSERT_TRUE(report.ok()) << report.status();
-  }
+  const absl::Status status = Act(*project.editor, action);
+  ASSERT_TRUE(status.ok()) << status;
   SetCrashPointObserver(nullptr);
 }
 
@@ -184,8 +219,7 @@ class CrashTest : public testing::Test {
     ExpectClean(*project.dataset);
     if (edit_again) {
       const bool apart = RootAt(*project.dataset, kSource) != RootAt(*project.dataset, kSink);
-      const auto report = apart ? project.editor->Merge({kSource, kSink, "again"})
-                                : project.editor->Split({{kSource}, {kSink}, "again"});
+      const auto report = apart ? project.editor->Merge({.source = kSource, .sink = kSink}) : CutNeck(*project.editor);
       EXPECT_TRUE(report.ok()) << report.status();
       EXPECT_EQ(RootAt(*project.dataset, kSource) != RootAt(*project.dataset, kSink), !apart);
       ExpectClean(*project.dataset);
@@ -223,6 +257,49 @@ TEST_F(CrashTest, MergeIsWholeOrNothing) {
   const Seen after = LookAt(done);
   ASSERT_FALSE(before == after);
   KillEverywhere(origin_, "merge", before, after, true);
+}
+
+TEST_F(CrashTest, ABatchAsAWholeIsWholeOrNothing) {
+  const Seen before = LookAt(origin_);
+  const std::string done = Copy(origin_);
+  ASSERT_EQ(RunChild({.folder = done, .action = "batch"}), 0);
+  const Seen after = LookAt(done);
+  ASSERT_FALSE(before == after);
+  ASSERT_EQ(after.succeeded.size(), 3U);
+  KillEverywhere(origin_, "batch", before, after, false);
+}
+
+TEST_F(CrashTest, UndoAndRedoOfAVoxelCutAreWholeOrNothing) {
+  const std::string cut = Copy(origin_);
+  ASSERT_EQ(RunChild({.folder = cut, .action = "split"}), 0);
+  const Seen before = LookAt(cut);
+  const std::string undone = Copy(cut);
+  ASSERT_EQ(RunChild({.folder = undone, .action = "undo"}), 0);
+  const Seen between = LookAt(undone);
+  ASSERT_FALSE(before == between);
+  KillEverywhere(cut, "undo", before, between, true);
+  const std::string redone = Copy(undone);
+  ASSERT_EQ(RunChild({.folder = redone, .action = "redo"}), 0);
+  KillEverywhere(undone, "redo", between, LookAt(redone), true);
+}
+
+// Whoever does not know whether his edit was done asks again: it is done once, wherever the first try was killed.
+TEST_F(CrashTest, ARequestWithAKeyIsDoneOnceWhereverItIsKilled) {
+  const std::string list_file = folder_.path() + "/points";
+  const std::string observed = Copy(origin_);
+  ASSERT_EQ(RunChild({.folder = observed, .action = "split with key", .list_file = list_file}), 0);
+  for (const std::string& arrival : Arrivals(list_file)) {
+    SCOPED_TRACE(arrival);
+    const std::string project = Copy(origin_);
+    ASSERT_TRUE(WIFSIGNALED(RunChild({.folder = project, .action = "split with key", .crash_at = arrival})));
+    ASSERT_EQ(RunChild({.folder = project, .action = "split with key"}), 0);
+    OpenProject open = Open(project);
+    ASSERT_NE(open.editor, nullptr);
+    EXPECT_EQ(Look(open).succeeded.size(), 1U);
+    EXPECT_NE(RootAt(*open.dataset, kSource), RootAt(*open.dataset, kSink));
+    open = {};
+    Remove(project);
+  }
 }
 
 TEST_F(CrashTest, RecoveryThatIsKilledIsRecovered) {

@@ -1,6 +1,19 @@
+// How an edit is carried out:
+//
+//   1. What it asks is looked at before anything is written: an edit that cannot be leaves no trace.
+//   2. It locks the roots that its supervoxels have now. When another holds one, or one was replaced meanwhile, it
+//      waits and looks again: the roots to lock are those of this try, never of an earlier one.
+//   3. Under the locks: protections, the claim of the client's key, and the plan.
+//   4. The commit (session.h).
+//
+// Tasks that are to be done as a whole go through this as one: the first leads, and each is planned on the draft that
+// those before it leave.
 #include "edit/editor.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
+#include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -9,83 +22,38 @@
 
 #include "base/status.h"
 #include "edit/apply.h"
-#include "edit/merge_plan.h"
+#include "edit/draft.h"
 #include "edit/recovery.h"
+#include "edit/request_keys.h"
 #include "edit/session.h"
-#include "volume/volume.h"
+#include "edit/split_plan.h"
+#include "table/table.h"
 
 namespace cleave::edit {
-namespace {
 
 using graph::NodeId;
 
-std::vector<NodeId> SupervoxelsOf(const std::vector<MarkedPoint>& points) {
-  std::vector<NodeId> ids;
-  for (const MarkedPoint& point : points) {
-    ids.push_back(point.supervoxel);
-  }
-  return ids;
-}
+struct Editor::Work {
+  Tasks tasks;
+  size_t& failed;
+  std::optional<KeyedRequest> keyed = {};
+  std::vector<OperationRecord> records = {};    // as the log begins them
+  std::vector<std::vector<NodeId>> roots = {};  // that each task needs, in the stored state
+  std::vector<NodeId> all_roots = {};           // of all tasks, ascending
+  bool fresh_roots = false;                     // found just now
+  Session* session = nullptr;
+  LockQueue::Place* place = nullptr;
+  std::vector<PlannedOperation> planned = {};
+  Stages stages = {};
 
-absl::Status CheckSides(const std::vector<VoxelPoint>& sources, const std::vector<VoxelPoint>& sinks) {
-  if (sources.empty() || sinks.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("no ", sources.empty() ? "source" : "sink", " point: give at least one point on each side"));
-  }
-  const absl::flat_hash_set<VoxelPoint> seen(sources.begin(), sources.end());
-  for (const VoxelPoint point : sinks) {
-    if (seen.contains(point)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("point ", cleave::ToString(point), " is given as source and as sink; a voxel has one side"));
-    }
-  }
-  return absl::OkStatus();
-}
+  [[nodiscard]] bool is_batch() const { return tasks.size() > 1; }
+};
 
-EditReport ReportOf(const OperationRecord& record, const Plan& plan) {
-  EditReport report;
-  report.operation = record.id;
-  report.kind = record.kind;
-  report.time = record.time;
-  report.old_roots = plan.old_roots;
-  report.new_roots = plan.new_roots;
-  report.new_l2_nodes = plan.new_l2_nodes;
-  report.fragments = plan.fragments;
-  report.added_edges = record.added_edges;
-  report.removed_edges = record.removed_edges;
-  report.changed_boxes = plan.changed_boxes;
-  report.changed_chunk_count = static_cast<int64_t>(plan.voxels.size());
-  return report;
-}
-
-// Commits a plan and reports on it.
-absl::StatusOr<EditReport> Finish(graph::Dataset& dataset, Session& session, Plan plan, Stages& stages) {
-  EditReport report = ReportOf(session.record(), plan);
-  CLEAVE_ASSIGN_OR_RETURN(const OperationRecord done, session.Commit(std::move(plan), stages));
-  report.time = done.time;
-  if (done.written_generation.has_value()) {
-    report.generation = *done.written_generation;
-  } else {
-    CLEAVE_ASSIGN_OR_RETURN(report.generation, VoxelGeneration(dataset));
-  }
-  report.stages = stages;
-  return report;
-}
-
-// Calls `attempt` until it gets its locks, or an error that waiting does not mend.
-absl::Status WithRetries(const EditorOptions& options, const std::function<absl::Status()>& attempt) {
-  absl::Status status;
-  for (int i = 0; i < options.lock_tries; ++i) {
-    status = attempt();
-    if (!absl::IsUnavailable(status) && !absl::IsAborted(status)) {
-      return status;
-    }
-    absl::SleepFor(options.lock_wait);
-  }
-  return status;
-}
-
-}  // namespace
+Editor::Editor(graph::Dataset& dataset, const EditorOptions& options)
+    : dataset_(dataset),
+      options_(options),
+      queue_(options.lock_wait),
+      keeper_(dataset.table().ordered(), *options.clock, options.lock_expiry) {}
 
 absl::StatusOr<std::unique_ptr<Editor>> Editor::Open(graph::Dataset& dataset, const EditorOptions& options) {
   std::unique_ptr<Editor> editor(new Editor(dataset, options));
@@ -98,153 +66,278 @@ absl::Status Editor::Recover() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<MarkedPoint>> Editor::LookUp(const std::vector<VoxelPoint>& points) const {
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<uint64_t> labels,
-                          dataset_.segmentation().ReadVoxels(volume::kFinestScale, points));
-  std::vector<MarkedPoint> marked;
-  for (size_t i = 0; i < points.size(); ++i) {
-    if (labels[i] == 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("point ", cleave::ToString(points[i]), " lies on background; move it onto the object"));
-    }
-    marked.push_back({points[i], NodeId{labels[i]}});
-  }
-  return marked;
+absl::StatusOr<EditReport> Editor::Merge(const MergeRequest& request) { return CarryOne(MakeMergeTask(request)); }
+absl::StatusOr<EditReport> Editor::Split(const SplitRequest& request) { return CarryOne(MakeSplitTask(request)); }
+absl::StatusOr<EditReport> Editor::Undo(const InverseRequest& request) {
+  return CarryOne(MakeUndoTask(UndoRequest{request}));
 }
-
-absl::StatusOr<SplitRequirements> Editor::Resolve(const SplitRequest& request) const {
-  CLEAVE_RETURN_IF_ERROR(CheckSides(request.sources, request.sinks));
-  SplitRequirements requirements;
-  CLEAVE_ASSIGN_OR_RETURN(requirements.sources, LookUp(request.sources));
-  CLEAVE_ASSIGN_OR_RETURN(requirements.sinks, LookUp(request.sinks));
-  std::vector<NodeId> supervoxels = SupervoxelsOf(requirements.sources);
-  for (const MarkedPoint& sink : requirements.sinks) {
-    supervoxels.push_back(sink.supervoxel);
-  }
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> roots, dataset_.Now().Roots(supervoxels));
-  requirements.root = roots.front();
-  for (size_t i = 0; i < roots.size(); ++i) {
-    if (roots[i] == NodeId{}) {
-      return absl::DataLossError(absl::StrCat("supervoxel ", Value(supervoxels[i]), " has no root; run `cleave fsck`"));
-    }
-    if (roots[i] != requirements.root) {
-      const VoxelPoint point =
-          i < request.sources.size() ? request.sources[i] : request.sinks[i - request.sources.size()];
-      return absl::FailedPreconditionError(
-          absl::StrCat("the points lie in different objects: ", cleave::ToString(request.sources.front()), " in ",
-                       Value(requirements.root), ", ", cleave::ToString(point), " in ", Value(roots[i]),
-                       "; there is nothing to split"));
-    }
-  }
-  return requirements;
-}
-
-absl::StatusOr<EditReport> Editor::Split(const SplitRequest& request) {
-  Stages stages;
-  CLEAVE_ASSIGN_OR_RETURN(SplitRequirements requirements, Resolve(request));
-  OperationRecord record;
-  CLEAVE_ASSIGN_OR_RETURN(record.id, dataset_.ids().NewOperation());
-  record.kind = OperationKind::kSplit;
-  record.user = request.user;
-  record.sources = request.sources;
-  record.sinks = request.sinks;
-  Session session(dataset_, *options_.clock, std::move(record));
-  SplitPlan split;
-  absl::Status planned = WithRetries(options_, [&]() -> absl::Status {
-    {
-      const Stages::Scope scope(stages, "lock");
-      CLEAVE_ASSIGN_OR_RETURN(requirements, Resolve(request));
-      const NodeId roots[] = {requirements.root};
-      CLEAVE_RETURN_IF_ERROR(session.Begin(roots));
-      CLEAVE_ASSIGN_OR_RETURN(requirements, Resolve(request));
-      if (requirements.root != roots[0]) {
-        return absl::AbortedError("the object changed before it was locked");
-      }
-    }
-    requirements.operation = session.record().id;
-    requirements.lock_chunks = [&](std::span<const ChunkPoint> chunks) { return session.LockChunks(chunks); };
-    CLEAVE_ASSIGN_OR_RETURN(session.record().read_generation, VoxelGeneration(dataset_));
-    CLEAVE_ASSIGN_OR_RETURN(split, PlanSplit(dataset_, requirements, stages));
-    return absl::OkStatus();
-  });
-  if (!planned.ok()) {
-    return session.Fail(planned);
-  }
-  session.record().source_supervoxels = split.source_supervoxels;
-  session.record().sink_supervoxels = split.sink_supervoxels;
-  session.record().removed_edges = split.removed_edges;
-  CLEAVE_ASSIGN_OR_RETURN(EditReport report, Finish(dataset_, session, std::move(split.plan), stages));
-  report.supervoxel_components = std::move(split.components);
-  return report;
+absl::StatusOr<EditReport> Editor::Redo(const InverseRequest& request) {
+  return CarryOne(MakeRedoTask(RedoRequest{request}));
 }
 
 absl::StatusOr<EditReport> Editor::PreviewSplit(const SplitRequest& request) {
+  const Draft draft(dataset_);
+  const std::unique_ptr<Task> task = MakeSplitTask(request);
+  Stages stages;
+  CLEAVE_RETURN_IF_ERROR(task->Resolve(draft).status());
+  PlannedOperation planned;
+  planned.record.kind = task->kind();
+  CLEAVE_ASSIGN_OR_RETURN(planned.plan, task->Plan(draft, {}, planned.record, stages));
   EditReport report;
-  CLEAVE_ASSIGN_OR_RETURN(const SplitRequirements requirements, Resolve(request));
-  CLEAVE_ASSIGN_OR_RETURN(SplitPlan split, PlanSplit(dataset_, requirements, report.stages));
-  OperationRecord record;
-  record.kind = OperationKind::kSplit;
-  record.removed_edges = split.removed_edges;
-  const Stages stages = report.stages;
-  report = ReportOf(record, split.plan);
+  report.kind = planned.record.kind;
+  report.old_roots = planned.plan.old_roots;
+  report.new_roots = planned.plan.new_roots;
+  report.new_l2_nodes = planned.plan.new_l2_nodes;
+  report.fragments = planned.plan.fragments;
+  report.removed_edges = planned.record.removed_edges;
+  report.supervoxel_components = std::move(planned.plan.supervoxel_components);
+  report.changed_boxes = planned.plan.changed_boxes;
+  report.changed_chunk_count = static_cast<int64_t>(planned.plan.voxels.size());
   report.stages = stages;
-  report.supervoxel_components = std::move(split.components);
   CLEAVE_ASSIGN_OR_RETURN(report.generation, VoxelGeneration(dataset_));
   return report;
 }
 
-absl::StatusOr<EditReport> Editor::Merge(const MergeRequest& request) {
-  Stages stages;
-  CLEAVE_RETURN_IF_ERROR(CheckSides({request.source}, {request.sink}));
-  MergeRequirements requirements;
-  const auto resolve = [&]() -> absl::Status {
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<MarkedPoint> points, LookUp({request.source, request.sink}));
-    requirements.source = points[0];
-    requirements.sink = points[1];
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> roots, dataset_.Now().Roots(SupervoxelsOf(points)));
-    requirements.source_root = roots[0];
-    requirements.sink_root = roots[1];
-    if (roots[0] == NodeId{} || roots[1] == NodeId{}) {
-      return absl::DataLossError("a supervoxel at the points has no root; run `cleave fsck`");
+absl::StatusOr<EditReport> Editor::CarryOne(std::unique_ptr<Task> task) {
+  const std::string key = task->terms().key;
+  return CarryOne(std::move(task), key);
+}
+
+absl::StatusOr<EditReport> Editor::CarryOne(std::unique_ptr<Task> task, const std::string& key) {
+  const std::unique_ptr<Task> tasks[] = {std::move(task)};
+  size_t failed = 0;
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<EditReport> reports, Carry(tasks, key, failed));
+  return std::move(reports.front());
+}
+
+absl::StatusOr<std::vector<EditReport>> Editor::Carry(Tasks tasks, const std::string& key, size_t& failed) {
+  Work work{.tasks = tasks, .failed = failed};
+  if (key.empty()) {
+    return CarryOut(work);
+  }
+  std::string text;
+  for (const std::unique_ptr<Task>& task : tasks) {
+    absl::StrAppend(&text, task->Text(), "\n");
+  }
+  CLEAVE_ASSIGN_OR_RETURN(work.keyed, MakeKeyedRequest(key, text));
+  const RequestKeys keys(dataset_.table());
+  CLEAVE_ASSIGN_OR_RETURN(std::optional<graph::OperationId> done, keys.Find(*work.keyed));
+  if (done.has_value()) {
+    return RepeatReports(*done);
+  }
+  absl::StatusOr<std::vector<EditReport>> reports = CarryOut(work);
+  if (!reports.ok()) {
+    // Perhaps refused because the same request, sent at the same time, came first.
+    CLEAVE_ASSIGN_OR_RETURN(done, keys.Find(*work.keyed));
+    if (done.has_value()) {
+      return RepeatReports(*done);
     }
-    if (roots[0] == roots[1]) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("both points lie in object ", Value(roots[0]), "; there is nothing to merge"));
+  }
+  return reports;
+}
+
+absl::StatusOr<std::vector<EditReport>> Editor::CarryOut(Work& work) {
+  CLEAVE_RETURN_IF_ERROR(FindRoots(work));
+  CLEAVE_RETURN_IF_ERROR(CheckProtections(work));
+  for (const std::unique_ptr<Task>& task : work.tasks) {
+    OperationRecord record;
+    CLEAVE_ASSIGN_OR_RETURN(record.id, dataset_.ids().NewOperation());
+    record.kind = task->kind();
+    record.user = task->user();
+    record.request_key = work.keyed.has_value() ? work.keyed->key : "";
+    work.records.push_back(std::move(record));
+  }
+  if (work.is_batch()) {
+    const graph::OperationId leader = work.records.front().id;
+    for (OperationRecord& record : work.records) {
+      work.records.front().batch_operations.push_back(record.id);
+      record.batch = leader;
     }
-    return absl::OkStatus();
-  };
-  CLEAVE_RETURN_IF_ERROR(resolve());
-  OperationRecord record;
-  CLEAVE_ASSIGN_OR_RETURN(record.id, dataset_.ids().NewOperation());
-  record.kind = OperationKind::kMerge;
-  record.user = request.user;
-  record.sources = {request.source};
-  record.sinks = {request.sink};
-  Session session(dataset_, *options_.clock, std::move(record));
-  MergePlan merge;
-  absl::Status planned = WithRetries(options_, [&]() -> absl::Status {
-    {
-      const Stages::Scope scope(stages, "lock");
-      CLEAVE_RETURN_IF_ERROR(resolve());
-      const NodeId roots[] = {requirements.source_root, requirements.sink_root};
-      CLEAVE_RETURN_IF_ERROR(session.Begin(roots));
-      CLEAVE_RETURN_IF_ERROR(resolve());
-      if (requirements.source_root != roots[0] || requirements.sink_root != roots[1]) {
-        return absl::AbortedError("an object changed before it was locked");
+  }
+  Session session(dataset_, *options_.clock, keeper_, work.records.front(), options_.lock_expiry);
+  LockQueue::Place place(queue_, session.record().id);
+  work.session = &session;
+  work.place = &place;
+  if (const absl::Status status = Attempt(work); !status.ok()) {
+    const bool of_item = work.is_batch() && work.failed != kNoTask;
+    return session.Fail(of_item ? Annotate(status, absl::StrCat("item ", work.failed)) : status);
+  }
+  return Commit(work);
+}
+
+// Tries until it has locks and plans, or an error that waiting does not mend.
+absl::Status Editor::Attempt(Work& work) {
+  const absl::Time give_up = absl::Now() + options_.lock_tries * options_.lock_wait;
+  while (true) {
+    absl::Status status = LockRoots(work);
+    if (status.ok()) {
+      status = PlanTasks(work);
+    }
+    if (status.ok() || (!absl::IsUnavailable(status) && !absl::IsAborted(status))) {
+      return status;
+    }
+    CLEAVE_RETURN_IF_ERROR(work.session->Release());
+    if (absl::Now() >= give_up) {
+      return status;
+    }
+    work.place->Wait(options_.lock_wait);
+  }
+}
+
+// What every task needs now. A single task is looked at whole; one of several may see another state when its turn
+// comes.
+absl::Status Editor::FindRoots(Work& work) {
+  const Draft draft(dataset_);
+  work.roots.clear();
+  work.all_roots.clear();
+  for (size_t i = 0; i < work.tasks.size(); ++i) {
+    work.failed = i;
+    CLEAVE_ASSIGN_OR_RETURN(std::vector<NodeId> roots,
+                            work.is_batch() ? work.tasks[i]->RootsToLock(draft) : work.tasks[i]->Resolve(draft));
+    work.all_roots.insert(work.all_roots.end(), roots.begin(), roots.end());
+    work.roots.push_back(std::move(roots));
+  }
+  std::ranges::sort(work.all_roots);
+  work.all_roots.erase(std::ranges::unique(work.all_roots).begin(), work.all_roots.end());
+  work.failed = kNoTask;
+  work.fresh_roots = true;
+  return absl::OkStatus();
+}
+
+absl::Status Editor::CheckProtections(Work& work) {
+  for (size_t i = 0; i < work.tasks.size(); ++i) {
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<Protection> protections, ProtectionsOf(dataset_.table(), work.roots[i]));
+    if (!protections.empty() && !work.tasks[i]->terms().override_protection) {
+      work.failed = i;
+      return ProtectedError(protections.front());
+    }
+    if (i < work.records.size()) {
+      work.records[i].overridden.clear();
+      for (const Protection& protection : protections) {
+        work.records[i].overridden.push_back(protection.root);
       }
     }
-    requirements.operation = session.record().id;
-    CLEAVE_ASSIGN_OR_RETURN(session.record().read_generation, VoxelGeneration(dataset_));
-    CLEAVE_ASSIGN_OR_RETURN(merge, PlanMerge(dataset_, requirements, stages));
-    return absl::OkStatus();
-  });
-  if (!planned.ok()) {
-    return session.Fail(planned);
   }
-  session.record().source_supervoxels = {requirements.source.supervoxel};
-  session.record().sink_supervoxels = {requirements.sink.supervoxel};
-  session.record().added_edges = merge.added_edges;
-  return Finish(dataset_, session, std::move(merge.plan), stages);
+  return absl::OkStatus();
+}
+
+absl::Status Editor::LockRoots(Work& work) {
+  const Stages::Scope scope(work.stages, "lock");
+  if (!std::exchange(work.fresh_roots, false)) {
+    CLEAVE_RETURN_IF_ERROR(FindRoots(work));
+  }
+  const std::vector<NodeId> wanted = work.all_roots;
+  CLEAVE_RETURN_IF_ERROR(work.place->Want(wanted));
+  CLEAVE_RETURN_IF_ERROR(work.session->Begin(wanted));
+  CLEAVE_RETURN_IF_ERROR(FindRoots(work));
+  work.fresh_roots = false;
+  if (work.all_roots != wanted) {
+    return absl::AbortedError("an object changed before it was locked");
+  }
+  CLEAVE_RETURN_IF_ERROR(CheckProtections(work));
+  return work.keyed.has_value() ? RequestKeys(dataset_.table()).Claim(*work.keyed, work.session->record().id)
+                                : absl::OkStatus();
+}
+
+absl::Status Editor::PlanTasks(Work& work) {
+  Draft draft(dataset_);
+  CLEAVE_ASSIGN_OR_RETURN(const uint64_t generation, VoxelGeneration(dataset_));
+  const LockChunks lock_chunks = [&](std::span<const ChunkPoint> chunks) { return work.session->LockChunks(chunks); };
+  absl::flat_hash_set<NodeId> known(work.all_roots.begin(), work.all_roots.end());
+  work.planned.clear();
+  for (size_t i = 0; i < work.tasks.size(); ++i) {
+    work.failed = i;
+    Task& task = *work.tasks[i];
+    PlannedOperation planned{work.records[i], {}};
+    if (work.is_batch()) {
+      CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> roots, task.Resolve(draft));
+      for (const NodeId root : roots) {
+        if (!known.contains(root)) {
+          return absl::FailedPreconditionError(absl::StrCat(
+              "it needs object ", Value(root), ", which it did not when the batch began; send it by itself"));
+        }
+      }
+    }
+    planned.record.read_generation = generation;
+    CLEAVE_ASSIGN_OR_RETURN(planned.plan, task.Plan(draft, lock_chunks, planned.record, work.stages));
+    known.insert(planned.plan.new_roots.begin(), planned.plan.new_roots.end());
+    if (i + 1 < work.tasks.size()) {
+      CLEAVE_RETURN_IF_ERROR(draft.Add(planned.plan));
+    }
+    work.planned.push_back(std::move(planned));
+  }
+  work.failed = kNoTask;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<EditReport>> Editor::Commit(Work& work) {
+  std::vector<std::vector<std::vector<NodeId>>> components;
+  components.reserve(work.planned.size());
+  for (PlannedOperation& planned : work.planned) {
+    components.push_back(std::move(planned.plan.supervoxel_components));
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<OperationRecord> done,
+                          work.session->Commit(std::move(work.planned), work.stages));
+  std::vector<EditReport> reports;
+  for (size_t i = 0; i < done.size(); ++i) {
+    queue_.Replaced(done[i].old_roots, done[i].new_roots);
+    CLEAVE_ASSIGN_OR_RETURN(EditReport report, ReportOf(done[i]));
+    report.supervoxel_components = std::move(components[i]);
+    report.stages = work.stages;
+    reports.push_back(std::move(report));
+  }
+  return reports;
+}
+
+absl::StatusOr<EditReport> Editor::ReportOf(const OperationRecord& record) {
+  EditReport report;
+  report.operation = record.id;
+  report.kind = record.kind;
+  report.target = record.target;
+  report.time = record.time;
+  report.old_roots = record.old_roots;
+  report.new_roots = record.new_roots;
+  report.new_l2_nodes = record.new_l2_nodes;
+  report.fragments = record.fragment_origins;
+  report.added_edges = record.added_edges;
+  report.removed_edges = record.removed_edges;
+  report.overridden = record.overridden;
+  report.changed_boxes = record.changed_boxes;
+  report.changed_chunk_count = static_cast<int64_t>(record.changed_chunk_count);
+  if (record.written_generation.has_value()) {
+    report.generation = *record.written_generation;
+  } else {
+    CLEAVE_ASSIGN_OR_RETURN(report.generation, VoxelGeneration(dataset_));
+  }
+  return report;
+}
+
+absl::StatusOr<std::vector<EditReport>> Editor::RepeatReports(graph::OperationId first) {
+  const OperationLog log(dataset_.table());
+  CLEAVE_ASSIGN_OR_RETURN(const OperationRecord leader, log.Read(first));
+  std::vector<graph::OperationId> operations = leader.batch_operations;
+  if (operations.empty()) {
+    operations.push_back(first);
+  }
+  std::vector<EditReport> reports;
+  for (const graph::OperationId operation : operations) {
+    CLEAVE_ASSIGN_OR_RETURN(const OperationRecord record, log.Read(operation));
+    CLEAVE_ASSIGN_OR_RETURN(EditReport report, ReportOf(record));
+    report.repeated = true;
+    reports.push_back(std::move(report));
+  }
+  return reports;
+}
+
+absl::Status Editor::Protect(const Protection& protection) {
+  const absl::Time give_up = absl::Now() + options_.lock_tries * options_.lock_wait;
+  while (true) {
+    absl::Status status = edit::Protect(dataset_, *options_.clock, options_.lock_expiry, protection);
+    if (!absl::IsUnavailable(status) || absl::Now() >= give_up) {
+      return status;
+    }
+    absl::SleepFor(options_.lock_wait);
+  }
 }
 
 }  // namespace cleave::edit

@@ -1,14 +1,11 @@
-// Edits of a dataset: merges and splits, each planned whole, committed by one write, and finished by whoever finds it.
+// Edits of a dataset: each planned whole, committed by one write, and finished by whoever finds it.
 //
 //   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Editor> editor, Editor::Open(*dataset));
 //   CLEAVE_ASSIGN_OR_RETURN(const EditReport report, editor->Split({.sources = {p}, .sinks = {q}}));
-//
-// Points are voxels of scale 0. The supervoxel of a point is what the segmentation holds there now.
 #pragma once
 
-#include <cstdint>
 #include <memory>
-#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,46 +14,16 @@
 #include "absl/time/time.h"
 
 #include "base/clock.h"
-#include "base/stages.h"
-#include "edit/operation_log.h"
-#include "edit/plan.h"
-#include "edit/split_plan.h"
+#include "edit/lock_keeper.h"
+#include "edit/lock_queue.h"
+#include "edit/protection.h"
+#include "edit/requests.h"
+#include "edit/task.h"
 #include "graph/dataset.h"
 #include "graph/ids.h"
+#include "table/row_locks.h"
 
 namespace cleave::edit {
-
-struct MergeRequest {
-  VoxelPoint source;
-  VoxelPoint sink;
-  std::string user;
-};
-
-struct SplitRequest {
-  std::vector<VoxelPoint> sources;
-  std::vector<VoxelPoint> sinks;
-  std::string user;
-};
-
-struct EditReport {
-  graph::OperationId operation{};  // 0 for a preview
-  OperationKind kind = OperationKind::kSplit;
-  absl::Time time;
-  std::vector<graph::NodeId> old_roots;
-  std::vector<graph::NodeId> new_roots;
-  std::vector<graph::NodeId> new_l2_nodes;
-  std::vector<Fragment> fragments;
-  std::vector<graph::EdgeEnds> added_edges;
-  std::vector<graph::EdgeEnds> removed_edges;
-  // Split: the supervoxels around the cut, by what holds them together: the sources', the sinks', then the rest.
-  std::vector<std::vector<graph::NodeId>> supervoxel_components;
-  std::vector<Box> changed_boxes;
-  int64_t changed_chunk_count = 0;
-  // The version of the voxel store that holds the edit; for an edit of the graph alone, and for a preview, the version
-  // that was there.
-  uint64_t generation = 0;
-  Stages stages;
-};
 
 struct RecoveredOperation {
   graph::OperationId id{};
@@ -65,9 +32,13 @@ struct RecoveredOperation {
 
 struct EditorOptions {
   Clock* clock = &Clock::System();
-  // How often, and how far apart, an operation asks for a lock that another one holds.
+  // An operation that finds its locks held by another tries again for lock_tries * lock_wait, lock_wait apart at most,
+  // and as soon as another operation of this editor ends. After the first lock_wait it comes before later ones that
+  // want the same objects (lock_queue.h).
   int lock_tries = 7;
   absl::Duration lock_wait = absl::Milliseconds(500);
+  // Temporal locks count so long; they are renewed while an edit is being planned.
+  absl::Duration lock_expiry = table::kLockExpiry;
 };
 
 // Thread-safe. The dataset must outlive the editor.
@@ -77,26 +48,59 @@ class Editor {
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Editor>> Open(graph::Dataset& dataset,
                                                                     const EditorOptions& options = {});
 
-  // Errors that changed nothing: INVALID_ARGUMENT and OUT_OF_RANGE for points that cannot be used,
-  // FAILED_PRECONDITION where the present state refuses the edit, UNAVAILABLE for locks held by others. From the first
-  // lock on, a refused operation has a row in the log that says why.
+  // Errors that changed nothing: INVALID_ARGUMENT and OUT_OF_RANGE for requests that are wrong in themselves,
+  // NOT_FOUND for an operation that does not exist, FAILED_PRECONDITION where the present state refuses the edit (or a
+  // protection, or a key that was used otherwise), UNAVAILABLE for locks held by others, ABORTED for locks lost while
+  // planning. From the first lock on, a refused operation has a row in the log that says why.
   [[nodiscard]] absl::StatusOr<EditReport> Merge(const MergeRequest& request);
   [[nodiscard]] absl::StatusOr<EditReport> Split(const SplitRequest& request);
+  // Takes a merge or split back, or does it again: operation_log.h keeps what they changed. A split that cut
+  // supervoxels in voxels is taken back in the graph; the fragments stay. Refused for operations that did not succeed,
+  // that are in that state already, or whose edges are no more.
+  [[nodiscard]] absl::StatusOr<EditReport> Undo(const InverseRequest& request);
+  [[nodiscard]] absl::StatusOr<EditReport> Redo(const InverseRequest& request);
   // What Split would do: the same plan, thrown away. Ids in the report are not those a later split gets.
   [[nodiscard]] absl::StatusOr<EditReport> PreviewSplit(const SplitRequest& request);
+
+  // Many edits under one report. The errors of items are in the report; the status is that of the batch itself
+  // (INVALID_ARGUMENT when it is empty).
+  [[nodiscard]] absl::StatusOr<BatchReport> Run(const BatchRequest& request);
+  // One item per operation of the user that stood, the newest first.
+  [[nodiscard]] absl::StatusOr<std::vector<RollbackItem>> RollbackUser(const RollbackRequest& request);
+
+  // Marks an object as finished: edits that touch it are refused from then on. Waits for an edit that holds it, as
+  // edits do for each other. See protection.h.
+  [[nodiscard]] absl::Status Protect(const Protection& protection);
 
   // What Open recovered.
   [[nodiscard]] const std::vector<RecoveredOperation>& recovered() const { return recovered_; }
 
  private:
-  Editor(graph::Dataset& dataset, const EditorOptions& options) : dataset_(dataset), options_(options) {}
+  using Tasks = std::span<const std::unique_ptr<Task>>;
+  // The operations of one commit, while they are carried out.
+  struct Work;
+
+  Editor(graph::Dataset& dataset, const EditorOptions& options);
 
   [[nodiscard]] absl::Status Recover();
-  [[nodiscard]] absl::StatusOr<std::vector<MarkedPoint>> LookUp(const std::vector<VoxelPoint>& points) const;
-  [[nodiscard]] absl::StatusOr<SplitRequirements> Resolve(const SplitRequest& request) const;
+  // Carries out all of `tasks` or none. On an error, `failed` is the task that it is about, or kNoTask.
+  [[nodiscard]] absl::StatusOr<std::vector<EditReport>> Carry(Tasks tasks, const std::string& key, size_t& failed);
+  [[nodiscard]] absl::StatusOr<std::vector<EditReport>> CarryOut(Work& work);
+  [[nodiscard]] absl::StatusOr<EditReport> CarryOne(std::unique_ptr<Task> task);
+  [[nodiscard]] absl::StatusOr<EditReport> CarryOne(std::unique_ptr<Task> task, const std::string& key);
+  [[nodiscard]] absl::Status Attempt(Work& work);
+  [[nodiscard]] absl::Status LockRoots(Work& work);
+  [[nodiscard]] absl::Status PlanTasks(Work& work);
+  [[nodiscard]] absl::Status FindRoots(Work& work);
+  [[nodiscard]] absl::Status CheckProtections(Work& work);
+  [[nodiscard]] absl::StatusOr<std::vector<EditReport>> Commit(Work& work);
+  [[nodiscard]] absl::StatusOr<std::vector<EditReport>> RepeatReports(graph::OperationId first);
+  [[nodiscard]] absl::StatusOr<EditReport> ReportOf(const OperationRecord& record);
 
   graph::Dataset& dataset_;
   const EditorOptions options_;
+  LockQueue queue_;
+  LockKeeper keeper_;
   std::vector<RecoveredOperation> recovered_;
 };
 

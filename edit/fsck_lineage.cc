@@ -109,20 +109,26 @@ absl::StatusOr<FormerOf> FormersOf(const graph::IdLayout& layout, const table::T
   return formers;
 }
 
+// Of an operation with several objects before and several after, the log does not say which came from which.
 std::vector<LineageCell> LineageOf(const OperationRecord& record, const FormerOf& former_of) {
   std::vector<LineageCell> cells;
   const std::string operation = table::EncodeIdText(Value(record.id));
   const auto add = [&](NodeId node, const table::Column& column, std::string value, const std::string& words) {
     cells.push_back({node, column, std::move(value), words});
   };
+  const bool is_known = record.old_roots.size() <= 1 || record.new_roots.size() <= 1;
   for (const NodeId root : record.new_roots) {
-    add(root, columns::kFormerParent, table::EncodeArray(record.old_roots),
-        absl::StrCat("made from ", IdWords(record.old_roots)));
+    if (is_known) {
+      add(root, columns::kFormerParent, table::EncodeArray(record.old_roots),
+          absl::StrCat("made from ", IdWords(record.old_roots)));
+    }
     add(root, columns::kOperationId, operation, absl::StrCat("made by operation ", Value(record.id)));
   }
   for (const NodeId root : record.old_roots) {
-    add(root, columns::kNewParent, table::EncodeArray(record.new_roots),
-        absl::StrCat("replaced by ", IdWords(record.new_roots)));
+    if (is_known) {
+      add(root, columns::kNewParent, table::EncodeArray(record.new_roots),
+          absl::StrCat("replaced by ", IdWords(record.new_roots)));
+    }
     add(root, columns::kOperationId, operation, absl::StrCat("replaced by operation ", Value(record.id)));
   }
   std::map<NodeId, std::vector<NodeId>> fragments_of;

@@ -41,7 +41,7 @@ class FsckTest : public testing::Test {
     const auto split = project_.editor->Split({{source_}, {sink_}, "test"});
     ASSERT_TRUE(split.ok()) << split.status();
     split_ = *split;
-    const auto merge = project_.editor->Merge({source_, {4, 20, 8}, "test"});
+    const auto merge = project_.editor->Merge({source_, VoxelPoint{4, 20, 8}, "test"});
     ASSERT_TRUE(merge.ok()) << merge.status();
     ASSERT_NO_FATAL_FAILURE(ExpectClean(dataset()));
   }

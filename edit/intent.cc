@@ -91,6 +91,8 @@ std::vector<table::RowMutation> Unpack(const google::protobuf::RepeatedPtrField<
   return rows;
 }
 
+// One level deep: followers have none.
+// NOLINTNEXTLINE(misc-no-recursion)
 proto::Intent ToProto(const Intent& intent) {
   proto::Intent message;
   message.set_operation_id(Value(intent.operation));
@@ -118,9 +120,14 @@ proto::Intent ToProto(const Intent& intent) {
       message.add_chunk_scope(chunk[axis]);
     }
   }
+  for (const Intent& follower : intent.followers) {
+    *message.add_followers() = ToProto(follower);
+  }
   return message;
 }
 
+// protobuf itself bounds how deep a message is.
+// NOLINTNEXTLINE(misc-no-recursion)
 Intent FromProto(const proto::Intent& message) {
   Intent intent;
   intent.operation = graph::OperationId{message.operation_id()};
@@ -145,6 +152,9 @@ Intent FromProto(const proto::Intent& message) {
   }
   for (int i = 0; i + 2 < message.chunk_scope_size(); i += 3) {
     intent.chunk_scope.push_back({message.chunk_scope(i), message.chunk_scope(i + 1), message.chunk_scope(i + 2)});
+  }
+  for (const proto::Intent& follower : message.followers()) {
+    intent.followers.push_back(FromProto(follower));
   }
   return intent;
 }
@@ -171,7 +181,8 @@ Intent MakeIntent(graph::OperationId operation, absl::Time time, Plan plan) {
           std::move(plan.flip),
           std::move(plan.old_roots),
           std::move(plan.new_roots),
-          std::move(plan.chunk_scope)};
+          std::move(plan.chunk_scope),
+          {}};
 }
 
 absl::StatusOr<std::string> EncodeIntent(const Intent& intent) {

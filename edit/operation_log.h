@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,32 +26,57 @@
 
 namespace cleave::edit {
 
-enum class OperationKind { kMerge, kSplit, kRepair };
+enum class OperationKind { kMerge, kSplit, kUndo, kRedo, kRepair };
 // Numbers are the field's status codes.
 enum class OperationStatus : int { kSuccess = 0, kCreated = 1, kException = 2, kWriteStarted = 3, kWriteFailed = 4 };
 
+// Why an operation with status EXCEPTION came to nothing.
+enum class OperationFailure {
+  kNone,
+  kRejected,   // the request or the present state does not allow it: the same again would be refused again
+  kFailed,     // something stood in the way: locks of others, the machine, a defect
+  kAbandoned,  // its process ended before the commit point
+};
+
 [[nodiscard]] absl::string_view Name(OperationKind kind);
 [[nodiscard]] absl::string_view Name(OperationStatus status);
+[[nodiscard]] absl::string_view Name(OperationFailure failure);
 
 struct OperationRecord {
   graph::OperationId id{};
   OperationKind kind = OperationKind::kMerge;
   OperationStatus status = OperationStatus::kCreated;
   std::string user;
-  absl::Time time;  // of the changes once they are committed; of the row before
+  absl::Time time;              // of the changes once they are committed; of the row before
+  graph::OperationId target{};  // undo, redo: the merge or split that it takes back or does again
+  // A merge or split that was undone, and how it stands now: the last undo, 0 after a redo, nothing if there was none.
+  std::optional<graph::OperationId> undone_by;
   std::vector<VoxelPoint> sources;
   std::vector<VoxelPoint> sinks;
   std::vector<graph::NodeId> source_supervoxels;
   std::vector<graph::NodeId> sink_supervoxels;
   std::vector<graph::EdgeEnds> added_edges;
   std::vector<graph::EdgeEnds> removed_edges;
+  std::vector<float> affinities;  // of a merge's edges, as the user gave them; empty if he did not
+  // A split that was computed between points: how far around them edges were looked at, in voxels. Its presence tells
+  // a multicut from a split of given edges, as the field's readers do.
+  std::optional<VoxelPoint> bounding_box_offset;
   std::vector<graph::NodeId> old_roots;
   std::vector<graph::NodeId> new_roots;
+  std::vector<graph::NodeId> new_l2_nodes;
   std::vector<graph::NodeId> fragments;
-  std::vector<graph::NodeId> chunk_scope;      // L2 chunk ids that are locked while the operation is in flight
-  std::optional<uint64_t> read_generation;     // of the voxel store, when the plan was made
-  std::optional<uint64_t> written_generation;  // the version that holds the operation's voxels
-  std::string exception;                       // why it failed; empty otherwise
+  std::vector<Fragment> fragment_origins;  // the same, with what they came from
+  std::vector<Box> changed_boxes;
+  uint64_t changed_chunk_count = 0;
+  std::vector<graph::NodeId> overridden;             // roots that were protected and are replaced all the same
+  std::string request_key;                           // the client's, empty if it gave none
+  graph::OperationId batch{};                        // the first operation of the batch that was committed as a whole
+  std::vector<graph::OperationId> batch_operations;  // on that first one: all of the batch, itself included
+  std::vector<graph::NodeId> chunk_scope;            // L2 chunk ids that are locked while the operation is in flight
+  std::optional<uint64_t> read_generation;           // of the voxel store, when the plan was made
+  std::optional<uint64_t> written_generation;        // the version that holds the operation's voxels
+  std::string exception;                             // why it failed; empty otherwise
+  OperationFailure failure = OperationFailure::kNone;
 };
 
 // What recovery must know of an operation that has not ended.
@@ -61,6 +87,7 @@ struct InFlight {
   // Its commit time, which it may not have yet, is later than this: the newest time that had been given to anyone when
   // the row was written. WriteInFlight sets it.
   absl::Time later_than = absl::InfinitePast();
+  std::vector<graph::OperationId> followers = {};  // that are committed together with it
 };
 
 // Thread-safe. The table must outlive the log.
@@ -70,7 +97,11 @@ class OperationLog {
 
   // Changes of the operation's row that hold `record`, for a batch of the caller's.
   [[nodiscard]] static table::RowMutation RowOf(const OperationRecord& record);
+  // The change that says on the row of a merge or split that it was undone, or with `undo` 0, that it was redone.
+  [[nodiscard]] static table::RowMutation UndoneMark(graph::OperationId target, graph::OperationId undo);
   [[nodiscard]] absl::Status Write(const OperationRecord& record);
+  // In one step where the table has such.
+  [[nodiscard]] absl::Status WriteAll(std::span<const OperationRecord> records);
   // NOT_FOUND when there is no such operation.
   [[nodiscard]] absl::StatusOr<OperationRecord> Read(graph::OperationId id) const { return ReadFrom(table_, id); }
   // The same through another reader, such as an overlay of unwritten rows.
@@ -94,7 +125,8 @@ class OperationLog {
   [[nodiscard]] static table::RowMutation RowOfInFlight(const InFlight& operation);
 
   // A time later than every one given before, by anyone who uses this table, and not earlier than `now`. Whole ms.
-  [[nodiscard]] absl::StatusOr<absl::Time> NextCommitTime(absl::Time now);
+  // With a `count`, the first of so many that follow each other.
+  [[nodiscard]] absl::StatusOr<absl::Time> NextCommitTime(absl::Time now, int64_t count = 1);
   // Makes all times that are given from here on later than `now`, and returns the newest time that nobody can be given
   // any more: `now`, cut to milliseconds, or a later one that was given before. On disk when it returns.
   [[nodiscard]] absl::StatusOr<absl::Time> CloseTimesUpTo(absl::Time now);

@@ -40,6 +40,16 @@ OperationRecord ExampleRecord() {
   record.read_generation = 3;
   record.written_generation = 4;
   record.exception = "";
+  record.affinities = {0.25F, 1.5F};
+  record.bounding_box_offset = VoxelPoint{240, 240, 24};
+  record.new_l2_nodes = {NodeId{60}, NodeId{61}};
+  record.fragment_origins = {{NodeId{100}, NodeId{99}, 1, 7}, {NodeId{101}, NodeId{99}, 2, 8}};
+  record.changed_boxes = {{{-1, 2, 3}, {4, 5, 6}}, {{0, 0, 0}, {9, 9, 9}}};
+  record.changed_chunk_count = 3;
+  record.overridden = {NodeId{7}};
+  record.request_key = "a key";
+  record.batch = OperationId{12};
+  record.batch_operations = {OperationId{12}, OperationId{13}};
   return record;
 }
 
@@ -62,6 +72,19 @@ void ExpectSame(const OperationRecord& a, const OperationRecord& b) {
   EXPECT_EQ(a.read_generation, b.read_generation);
   EXPECT_EQ(a.written_generation, b.written_generation);
   EXPECT_EQ(a.exception, b.exception);
+  EXPECT_EQ(a.failure, b.failure);
+  EXPECT_EQ(a.target, b.target);
+  EXPECT_EQ(a.undone_by, b.undone_by);
+  EXPECT_EQ(a.affinities, b.affinities);
+  EXPECT_EQ(a.bounding_box_offset, b.bounding_box_offset);
+  EXPECT_EQ(a.new_l2_nodes, b.new_l2_nodes);
+  EXPECT_EQ(a.fragment_origins, b.fragment_origins);
+  EXPECT_EQ(a.changed_boxes, b.changed_boxes);
+  EXPECT_EQ(a.changed_chunk_count, b.changed_chunk_count);
+  EXPECT_EQ(a.overridden, b.overridden);
+  EXPECT_EQ(a.request_key, b.request_key);
+  EXPECT_EQ(a.batch, b.batch);
+  EXPECT_EQ(a.batch_operations, b.batch_operations);
 }
 
 TEST(OperationLog, GivesBackWhatWasWritten) {
@@ -150,6 +173,88 @@ TEST(OperationLog, ARowThatCannotBeReadHidesNoOther) {
   EXPECT_TRUE(absl::IsDataLoss(log.ReadAll().status()));
 }
 
+TEST(OperationLog, UndoAndRedoNameTheirTarget) {
+  table::MemoryTable table;
+  OperationLog log(table);
+  for (const OperationKind kind : {OperationKind::kUndo, OperationKind::kRedo}) {
+    OperationRecord record = ExampleRecord();
+    record.kind = kind;
+    record.id = OperationId{20 + static_cast<uint64_t>(kind)};
+    record.target = OperationId{12};
+    ASSERT_TRUE(log.Write(record).ok());
+    const auto read = log.Read(record.id);
+    ASSERT_TRUE(read.ok()) << read.status();
+    ExpectSame(*read, record);
+  }
+}
+
+TEST(OperationLog, ARowSaysWhetherItIsUndone) {
+  table::MemoryTable table;
+  OperationLog log(table);
+  ASSERT_TRUE(log.Write(ExampleRecord()).ok());
+  EXPECT_FALSE(log.Read(OperationId{12})->undone_by.has_value());
+  for (const uint64_t undo : {30, 0, 31}) {
+    const table::RowMutation mark[] = {OperationLog::UndoneMark(OperationId{12}, OperationId{undo})};
+    ASSERT_TRUE(table.Apply(mark).ok());
+    EXPECT_EQ(log.Read(OperationId{12})->undone_by, OperationId{undo});
+    ASSERT_TRUE(log.Write(ExampleRecord()).ok());  // a later write of the row leaves the mark alone
+    EXPECT_EQ(log.Read(OperationId{12})->undone_by, OperationId{undo});
+  }
+}
+
+TEST(OperationLog, AFailedRowSaysHow) {
+  table::MemoryTable table;
+  OperationLog log(table);
+  for (const OperationFailure failure :
+       {OperationFailure::kRejected, OperationFailure::kFailed, OperationFailure::kAbandoned}) {
+    OperationRecord record = ExampleRecord();
+    record.status = OperationStatus::kException;
+    record.exception = "no";
+    record.failure = failure;
+    ASSERT_TRUE(log.Write(record).ok());
+    ExpectSame(*log.Read(record.id), record);
+  }
+}
+
+// Rows of the field's own programs have no column of ours (design reference A, section 9.3).
+TEST(OperationLog, TheKindOfAForeignRowFollowsFromItsColumns) {
+  namespace columns = table::columns;
+  struct Case {
+    std::vector<table::Column> columns;
+    OperationKind kind;
+    bool is_multicut;
+  };
+  const std::vector<Case> cases = {
+      {{columns::kUndoOperationId, columns::kRemovedEdge}, OperationKind::kUndo, false},
+      {{columns::kRedoOperationId, columns::kAddedEdge}, OperationKind::kRedo, false},
+      {{columns::kAddedEdge}, OperationKind::kMerge, false},
+      {{columns::kRemovedEdge}, OperationKind::kSplit, false},
+      {{columns::kRemovedEdge, columns::kBoundingBoxOffset}, OperationKind::kSplit, true},
+      {{columns::kBoundingBoxOffset}, OperationKind::kSplit, true},
+  };
+  table::MemoryTable table;
+  for (size_t i = 0; i < cases.size(); ++i) {
+    table::RowMutation row{table::OperationRowKey(i + 1), {}};
+    for (const table::Column& column : cases[i].columns) {
+      const bool is_id = column == columns::kUndoOperationId || column == columns::kRedoOperationId;
+      const bool is_offset = column == columns::kBoundingBoxOffset;
+      row.changes.push_back(table::SetCell{column, absl::UnixEpoch(),
+                                           is_id       ? table::EncodeIdText(9)
+                                           : is_offset ? table::EncodeArray(std::vector<int64_t>{240, 240, 24})
+                                                       : table::EncodeArray(std::vector<uint64_t>{3, 4})});
+    }
+    ASSERT_TRUE(table.Apply({&row, 1}).ok());
+    const auto record = OperationLog(table).Read(OperationId{i + 1});
+    ASSERT_TRUE(record.ok()) << record.status();
+    EXPECT_EQ(record->kind, cases[i].kind) << "case " << i;
+    EXPECT_EQ(record->bounding_box_offset.has_value(), cases[i].is_multicut) << "case " << i;
+  }
+  const table::RowMutation nothing[] = {
+      {table::OperationRowKey(99), {table::SetCell{columns::kUserId, absl::UnixEpoch(), "ada"}}}};
+  ASSERT_TRUE(table.Apply(nothing).ok());
+  EXPECT_TRUE(absl::IsDataLoss(OperationLog(table).Read(OperationId{99}).status()));
+}
+
 TEST(OperationLog, ADamagedColumnIsNamed) {
   table::MemoryTable table;
   OperationLog log(table);
@@ -170,6 +275,8 @@ TEST(OperationLog, CommitTimesNeverRepeatNorGoBack) {
   EXPECT_EQ(log.NextCommitTime(now).value(), now + absl::Milliseconds(1));
   EXPECT_EQ(log.NextCommitTime(now - absl::Hours(1)).value(), now + absl::Milliseconds(2));
   EXPECT_EQ(log.NextCommitTime(now + absl::Hours(1) + absl::Microseconds(7)).value(), now + absl::Hours(1));
+  const absl::Time three = log.NextCommitTime(now, 3).value();
+  EXPECT_EQ(log.NextCommitTime(now).value(), three + absl::Milliseconds(3));
   absl::Mutex mutex;
   std::set<absl::Time> times;
   {

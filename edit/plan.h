@@ -42,6 +42,9 @@ struct Plan {
   std::vector<ChunkPoint> chunk_scope;
   // The smallest boxes, one per voxel cut, that hold all changed voxels.
   std::vector<Box> changed_boxes;
+  // A split between points: the supervoxels of the region after the cut, by what holds them together: the sources', the
+  // sinks', then the rest.
+  std::vector<std::vector<graph::NodeId>> supervoxel_components;
 };
 
 }  // namespace cleave::edit

@@ -1,6 +1,7 @@
 #include "edit/plan_rows.h"
 
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -21,9 +22,74 @@ std::string Key(NodeId id) { return table::NodeRowKey(Value(id)); }
 
 table::SetCell Set(const table::Column& column, std::string value) { return {column, std::nullopt, std::move(value)}; }
 
+// The old roots of each new one, and the other way round; ascending.
+using Lineage = std::map<NodeId, std::set<NodeId>>;
+
+// From the bottom up: what a new node came from is what its children came from; a child that is not new has its root of
+// before.
+absl::StatusOr<Lineage> FormersOf(const graph::GraphView& view, const graph::HierarchyPlan& hierarchy,
+                                  const std::vector<Fragment>& fragments) {
+  std::map<NodeId, NodeId> former_of;
+  for (const Fragment& fragment : fragments) {
+    former_of[fragment.id] = fragment.former;
+  }
+  Lineage formers;
+  for (const graph::PlannedNode& node : hierarchy.nodes) {
+    formers[node.id];
+  }
+  std::vector<NodeId> kept;
+  for (const graph::PlannedNode& node : hierarchy.nodes) {
+    for (const NodeId child : node.children) {
+      if (!formers.contains(child)) {
+        const auto former = former_of.find(child);
+        kept.push_back(former == former_of.end() ? child : former->second);
+      }
+    }
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> roots, view.Roots(kept));
+  size_t next = 0;
+  for (const graph::PlannedNode& node : hierarchy.nodes) {
+    std::set<NodeId>& own = formers[node.id];
+    for (const NodeId child : node.children) {
+      if (const auto planned = formers.find(child); planned != formers.end()) {
+        own.insert(planned->second.begin(), planned->second.end());
+      } else {
+        own.insert(roots[next++]);
+      }
+    }
+  }
+  return formers;
+}
+
+absl::StatusOr<Lineage> LineageOf(const graph::GraphView& view, const graph::HierarchyPlan& hierarchy,
+                                  const std::vector<Fragment>& fragments) {
+  Lineage lineage;
+  Lineage formers;
+  if (hierarchy.old_roots.size() > 1 && hierarchy.new_roots.size() > 1) {
+    CLEAVE_ASSIGN_OR_RETURN(formers, FormersOf(view, hierarchy, fragments));
+  } else {
+    for (const NodeId root : hierarchy.new_roots) {
+      formers[root] = {hierarchy.old_roots.begin(), hierarchy.old_roots.end()};
+    }
+  }
+  for (const NodeId root : hierarchy.new_roots) {
+    lineage[root] = formers[root];
+    for (const NodeId former : formers[root]) {
+      lineage[former].insert(root);
+    }
+  }
+  return lineage;
+}
+
+std::string PackIds(const std::set<NodeId>& ids) {
+  return table::EncodeArray(std::vector<NodeId>(ids.begin(), ids.end()));
+}
+
 }  // namespace
 
-void AddHierarchyRows(const graph::HierarchyPlan& hierarchy, graph::OperationId operation, Plan& plan) {
+absl::Status AddHierarchyRows(const graph::GraphView& view, const graph::HierarchyPlan& hierarchy,
+                              graph::OperationId operation, Plan& plan) {
+  CLEAVE_ASSIGN_OR_RETURN(const Lineage lineage, LineageOf(view, hierarchy, plan.fragments));
   const std::string operation_text = table::EncodeIdText(Value(operation));
   for (const graph::PlannedNode& node : hierarchy.nodes) {
     table::RowMutation row{Key(node.id), {Set(columns::kChild, table::EncodeCompressedArray(node.children))}};
@@ -31,22 +97,25 @@ void AddHierarchyRows(const graph::HierarchyPlan& hierarchy, graph::OperationId 
       row.changes.push_back(Set(columns::AtomicCrossChunkEdge({.value = layer}), table::EncodeCompressedArray(edges)));
     }
     plan.prepare.push_back(std::move(row));
+    if (view.layout().LayerOf(node.id) == graph::kL2Layer) {
+      plan.new_l2_nodes.push_back(node.id);
+    }
     for (const NodeId child : node.children) {
       plan.flip.push_back({Key(child), {Set(columns::kParent, table::EncodeValue(Value(node.id)))}});
     }
   }
   for (const NodeId root : hierarchy.new_roots) {
-    plan.flip.push_back({Key(root),
-                         {Set(columns::kFormerParent, table::EncodeArray(hierarchy.old_roots)),
-                          Set(columns::kOperationId, operation_text)}});
+    plan.flip.push_back(
+        {Key(root),
+         {Set(columns::kFormerParent, PackIds(lineage.at(root))), Set(columns::kOperationId, operation_text)}});
   }
   for (const NodeId root : hierarchy.old_roots) {
-    plan.flip.push_back({Key(root),
-                         {Set(columns::kNewParent, table::EncodeArray(hierarchy.new_roots)),
-                          Set(columns::kOperationId, operation_text)}});
+    plan.flip.push_back(
+        {Key(root), {Set(columns::kNewParent, PackIds(lineage.at(root))), Set(columns::kOperationId, operation_text)}});
   }
   plan.old_roots = hierarchy.old_roots;
   plan.new_roots = hierarchy.new_roots;
+  return absl::OkStatus();
 }
 
 absl::Status AddFragmentRows(const table::TableReader& reader, graph::OperationId operation, Plan& plan) {
@@ -55,6 +124,7 @@ absl::Status AddFragmentRows(const table::TableReader& reader, graph::OperationI
     fragments_of[fragment.former].push_back(fragment.id);
   }
   std::vector<std::string> keys;
+  keys.reserve(fragments_of.size());
   for (const auto& [former, fragments] : fragments_of) {
     keys.push_back(Key(former));
   }

@@ -15,8 +15,11 @@
 namespace cleave::edit {
 
 // Adds what PlanHierarchy found: new nodes' children and cross edges to `prepare`; parents and root lineage to `flip`;
-// the roots and L2 nodes to the plan's lists.
-void AddHierarchyRows(const graph::HierarchyPlan& hierarchy, graph::OperationId operation, Plan& plan);
+// the roots and L2 nodes to the plan's lists. Lineage is by object: a new root names the old roots that something in it
+// came from, which are all of them where there is but one new or one old root. `view`: the state before; fragments in
+// `plan` count as what they are parts of.
+[[nodiscard]] absl::Status AddHierarchyRows(const graph::GraphView& view, const graph::HierarchyPlan& hierarchy,
+                                            graph::OperationId operation, Plan& plan);
 
 // Adds lineage for every fragment of `plan`. To `prepare`: where it came from, and its former's parents with their old
 // times, so that it leads to the old roots until the flip and in the past. To `flip`: what its former became. Source of

@@ -33,7 +33,7 @@ TEST(PlanRows, FragmentsAreAliasesUntilTheFlip) {
   const auto hierarchy = graph::PlanHierarchy(graph.View(), graph.ids(), std::vector{old_l2, b_l2},
                                               graph.PiecesOf({a1, a2, b}, {{a1, b}}));
   ASSERT_TRUE(hierarchy.ok()) << hierarchy.status();
-  AddHierarchyRows(*hierarchy, operation, plan);
+  ASSERT_TRUE(AddHierarchyRows(graph.View(), *hierarchy, operation, plan).ok());
   ASSERT_TRUE(AddFragmentRows(graph.table(), operation, plan).ok());
   EXPECT_EQ(plan.old_roots, std::vector{old_root});
   EXPECT_EQ(plan.new_roots.size(), 2U);

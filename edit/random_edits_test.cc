@@ -1,417 +1,209 @@
-// Goal: any sequence of merges and splits leaves the graph and the voxels that a plain model says, now and at every
-// past time. Method: random blobs in a volume with clipped chunks and a negative offset; random edits between random
-// voxels, many of them refused. The model is a list of supervoxels and a list of edges with a flag; objects are what
-// flood fill finds. A merge or a split by graph sets flags as reported; after a voxel cut the model routes edges by
-// looking at every pair of neighbouring voxels. Everything is kept for every operation, and compared at its time at the
-// end.
-#include <algorithm>
-#include <cmath>
-#include <map>
-#include <set>
-#include <vector>
+// Goal: any sequence of merges and splits, by points and by edges, of undos and redos leaves the graph and the voxels
+// that a plain model says, now and at every past time. Method: random blobs in a volume with clipped chunks and a
+// negative offset; random edits between random voxels, supervoxels and edges, and random operations undone and redone,
+// many of them refused. The model (plain_model_testing.h) is compared after each; everything is kept for every
+// operation, and compared at its time at the end. CLEAVE_TEST_OPERATIONS sets how many edits all seeds try together.
+#include <cstdlib>
+#include <memory>
 
+#include "absl/strings/numbers.h"
 #include "gtest/gtest.h"
 
+#include "base/test_scale.h"
 #include "edit/edit_testing.h"
-#include "graph/edges.h"
+#include "edit/plain_model_testing.h"
 #include "volume/test_labels.h"
 
 namespace cleave::edit {
 namespace {
 
-const VoxelSizeNm kVoxelSize{8, 8, 40};
+using graph::EdgeEnds;
+using graph::NodeId;
 
-using Pair = std::pair<uint64_t, uint64_t>;
-Pair Sorted(uint64_t a, uint64_t b) { return {std::min(a, b), std::max(a, b)}; }
-Pair Sorted(graph::EdgeEnds ends) { return Sorted(Value(ends.node1), Value(ends.node2)); }
+constexpr int kSeeds = 3;
 
-// Which supervoxels lie together: each one's partition is named by its smallest member.
-using Partition = std::map<uint64_t, uint64_t>;
-
-Partition PartitionOf(const std::map<uint64_t, uint64_t>& root_of) {
-  std::map<uint64_t, uint64_t> smallest;
-  for (const auto& [id, root] : root_of) {
-    smallest.try_emplace(root, id);
+int EditsPerSeed() {
+  int operations = SmallTests() ? 150 : 300;
+  if (const char* wish = std::getenv("CLEAVE_TEST_OPERATIONS")) {
+    EXPECT_TRUE(absl::SimpleAtoi(wish, &operations)) << "CLEAVE_TEST_OPERATIONS is no number: " << wish;
   }
-  Partition partition;
-  for (const auto& [id, root] : root_of) {
-    partition[id] = smallest[root];
-  }
-  return partition;
+  return std::max(1, operations / kSeeds);
 }
 
-// Pairs of different labels that touch: by faces, and by faces, edges or corners.
-struct Touching {
-  std::map<Pair, int64_t> faces;
-  std::set<Pair> near;
-};
-
-Touching FindTouching(const Array3<uint64_t>& labels) {
-  Touching touching;
-  const Box all{{}, VoxelPoint{} + labels.extent()};
-  for (int64_t z = 0; z < all.hi.z; ++z) {
-    for (int64_t y = 0; y < all.hi.y; ++y) {
-      for (int64_t x = 0; x < all.hi.x; ++x) {
-        for (int step = 14; step < 27; ++step) {  // half of the 26 neighbours
-          const VoxelPoint d{step % 3 - 1, step / 3 % 3 - 1, step / 9 - 1};
-          const VoxelPoint q = VoxelPoint{x, y, z} + d;
-          if (!all.Contains(q)) {
-            continue;
-          }
-          const uint64_t a = labels[{x, y, z}];
-          const uint64_t b = labels[q];
-          if (a != 0 && b != 0 && a != b) {
-            touching.near.insert(Sorted(a, b));
-            touching.faces[Sorted(a, b)] += std::abs(d.x) + std::abs(d.y) + std::abs(d.z) == 1 ? 1 : 0;
-          }
-        }
-      }
-    }
-  }
-  return touching;
-}
-
-class PlainModel {
- public:
-  explicit PlainModel(graph::Dataset& dataset) : layout_(dataset.layout()), labels_(ExportSupervoxels(dataset)) {
-    for (const ChunkPoint chunk : layout_.ChunksOverlapping(layout_.volume())) {
-      const absl::StatusOr<graph::ChunkEdges> edges = dataset.edges().Read(chunk);
-      EXPECT_TRUE(edges.ok()) << edges.status();
-      for (const auto* list : {&edges->in, &edges->between, &edges->cross}) {
-        for (const graph::Edge& edge : *list) {
-          edges_[Sorted(Value(edge.node1), Value(edge.node2))] = {std::isinf(edge.affinity), std::isinf(edge.affinity)};
-        }
-      }
-    }
-  }
-
-  const Array3<uint64_t>& labels() const { return labels_; }
-
-  void Merge(const EditReport& report) {
-    for (const graph::EdgeEnds& ends : report.added_edges) {
-      edges_[Sorted(ends)].active = true;
-    }
-    Settle();
-  }
-
-  // `labels`: the voxels afterwards. `together`: whether the system holds two supervoxels together, asked only where a
-  // piece that kept its id touches a fragment by an edge or a corner, since its side is not reported.
-  template <typename Together>
-  void Split(const EditReport& report, const Array3<uint64_t>& labels, Together together) {
-    if (!report.fragments.empty()) {
-      labels_ = labels;
-      Route(report, together);
-    }
-    for (const graph::EdgeEnds& ends : report.removed_edges) {
-      ASSERT_TRUE(edges_.contains(Sorted(ends))) << Value(ends.node1) << "-" << Value(ends.node2);
-      edges_[Sorted(ends)].active = false;
-    }
-    Settle();
-    for (const graph::EdgeEnds& ends : report.removed_edges) {
-      EXPECT_FALSE(edges_[Sorted(ends)].active) << "a removed edge still joins one L2 node";
-    }
-  }
-
-  // The edges that are active here and not in the system, or the other way round; empty when there are none.
-  std::string Differences(graph::Dataset& dataset) const {
-    std::string text;
-    const graph::GraphView view = dataset.Now();
-    for (const auto& [ends, edge] : edges_) {
-      const graph::EdgeEnds own{graph::NodeId{ends.first}, graph::NodeId{ends.second}};
-      const std::vector<graph::NodeId> l2_nodes = view.Parents(std::vector{own.node1, own.node2}).value();
-      bool active = l2_nodes[0] == l2_nodes[1];
-      if (!InsideOneChunk(ends)) {
-        const int layer = layout_.EdgeLayer(own.node1, own.node2);
-        const std::vector<std::vector<graph::EdgeEnds>> listed = view.CrossEdgesOf(l2_nodes, layer).value();
-        active = std::ranges::count(listed[0], own) > 0;
-        if (active != (std::ranges::count(listed[1], own.Reversed()) > 0)) {
-          absl::StrAppend(&text, ends.first, "-", ends.second, " is listed by one end only\n");
-        }
-      }
-      if (active != edge.active) {
-        absl::StrAppend(&text, edge.infinite ? "infinite " : "", ends.first, "-", ends.second, " is active in the ",
-                        active ? "system" : "model", " only\n");
-      }
-    }
-    return text;
-  }
-
-  Partition Objects() const {
-    std::map<uint64_t, uint64_t> object;
-    std::map<uint64_t, std::vector<uint64_t>> neighbours;
-    for (const auto& [ends, edge] : edges_) {
-      if (edge.active) {
-        neighbours[ends.first].push_back(ends.second);
-        neighbours[ends.second].push_back(ends.first);
-      }
-    }
-    const std::set<uint64_t> ids(labels_.data(), labels_.data() + labels_.size());
-    for (const uint64_t id : ids) {
-      if (id != 0 && !object.contains(id)) {
-        Flood(id, neighbours, object);
-      }
-    }
-    return object;
-  }
-
- private:
-  struct ModelEdge {
-    bool infinite = false;
-    bool active = false;
-  };
-
-  static void Flood(uint64_t start, const std::map<uint64_t, std::vector<uint64_t>>& neighbours,
-                    std::map<uint64_t, uint64_t>& object) {
-    std::vector<uint64_t> open = {start};
-    object[start] = start;
-    while (!open.empty()) {
-      const uint64_t id = open.back();
-      open.pop_back();
-      if (const auto found = neighbours.find(id); found != neighbours.end()) {
-        for (const uint64_t neighbour : found->second) {
-          if (object.try_emplace(neighbour, start).second) {
-            open.push_back(neighbour);
-          }
-        }
-      }
-    }
-  }
-
-  bool InsideOneChunk(const Pair& ends) const {
-    return layout_.EdgeLayer(graph::NodeId{ends.first}, graph::NodeId{ends.second}) == graph::kSupervoxelLayer;
-  }
-
-  // An edge inside a chunk is active exactly when its ends share an L2 node.
-  void Settle() {
-    std::map<uint64_t, std::vector<uint64_t>> neighbours;
-    for (const auto& [ends, edge] : edges_) {
-      if (edge.active && InsideOneChunk(ends)) {
-        neighbours[ends.first].push_back(ends.second);
-        neighbours[ends.second].push_back(ends.first);
-      }
-    }
-    std::map<uint64_t, uint64_t> l2;
-    for (auto& [ends, edge] : edges_) {
-      if (InsideOneChunk(ends)) {
-        for (const uint64_t id : {ends.first, ends.second}) {
-          if (!l2.contains(id)) {
-            Flood(id, neighbours, l2);
-          }
-        }
-        edge.active = l2[ends.first] == l2[ends.second];
-      }
-    }
-  }
-
-  // A user's edge between objects that do not touch goes to the one pair whose boxes are nearest. Of pairs that are
-  // equally near, it is the one that the system still holds together, or that the cut which followed parted.
-  template <typename Together>
-  void RouteToNearest(const EditReport& report, const ModelEdge& edge, const std::vector<uint64_t>& parts1,
-                      const std::vector<uint64_t>& parts2, Together together, std::map<Pair, ModelEdge>& routed) {
-    double nearest = 1e300;
-    std::vector<Pair> candidates;
-    for (const uint64_t a : parts1) {
-      for (const uint64_t b : parts2) {
-        const double distance = BoxDistanceNm(BoxOf(a), BoxOf(b));
-        if (distance < nearest) {
-          candidates.clear();
-        }
-        if (distance <= nearest) {
-          nearest = distance;
-          candidates.push_back(Sorted(a, b));
-        }
-      }
-    }
-    const auto removed = [&](const Pair& pair) {
-      return std::ranges::any_of(report.removed_edges,
-                                 [&](const graph::EdgeEnds& other) { return Sorted(other) == pair; });
-    };
-    const auto held = [&](const Pair& pair) { return together(pair.first, pair.second); };
-    auto chosen = std::ranges::find_if(candidates, removed);
-    chosen = chosen == candidates.end() ? std::ranges::find_if(candidates, held) : chosen;
-    routed.try_emplace(chosen == candidates.end() ? candidates.front() : *chosen, edge);
-  }
-
-  Box BoxOf(uint64_t id) const {
-    const Box all{{}, VoxelPoint{} + labels_.extent()};
-    Box box{all.hi, all.lo};
-    for (int64_t z = 0; z < all.hi.z; ++z) {
-      for (int64_t y = 0; y < all.hi.y; ++y) {
-        for (int64_t x = 0; x < all.hi.x; ++x) {
-          if (labels_[{x, y, z}] == id) {
-            box = Envelope(box, BoxAt({x, y, z}, {1, 1, 1}));
-          }
-        }
-      }
-    }
-    return box;
-  }
-
-  // Between the nearest voxels of two boxes.
-  static double BoxDistanceNm(const Box& a, const Box& b) {
-    const double size_nm[] = {kVoxelSize.x, kVoxelSize.y, kVoxelSize.z};
-    double squared = 0;
-    for (int axis = 0; axis < 3; ++axis) {
-      const int64_t steps = std::max({int64_t{0}, b.lo[axis] - (a.hi[axis] - 1), a.lo[axis] - (b.hi[axis] - 1)});
-      squared += std::pow(static_cast<double>(steps) * size_nm[axis], 2);
-    }
-    return std::sqrt(squared);
-  }
-
-  template <typename Together>
-  void Route(const EditReport& report, Together together) {
-    const Touching touching = FindTouching(labels_);
-    std::map<uint64_t, std::vector<uint64_t>> parts;
-    std::map<uint64_t, int> side;
-    for (const Fragment& fragment : report.fragments) {
-      parts[Value(fragment.former)].push_back(Value(fragment.id));
-      side[Value(fragment.id)] = fragment.side;
-    }
-    const auto parts_of = [&](uint64_t id) { return parts.contains(id) ? parts[id] : std::vector<uint64_t>{id}; };
-    const auto faces = [&](const Pair& pair) {
-      const auto found = touching.faces.find(pair);
-      return found == touching.faces.end() ? 0 : found->second;
-    };
-    std::map<Pair, ModelEdge> kept;
-    std::map<Pair, ModelEdge> routed;
-    for (const auto& [ends, edge] : edges_) {
-      if (!parts.contains(ends.first) && !parts.contains(ends.second)) {
-        kept[ends] = edge;
-        continue;
-      }
-      bool touches = false;
-      for (const uint64_t a : parts_of(ends.first)) {
-        for (const uint64_t b : parts_of(ends.second)) {
-          const Pair pair = Sorted(a, b);
-          touches = touches || (edge.infinite ? touching.near.contains(pair) : faces(pair) > 0);
-          if (!edge.infinite && faces(pair) > 0) {
-            routed.try_emplace(pair, edge);
-          } else if (edge.infinite && touching.near.contains(pair)) {
-            const bool both = side.contains(a) && side.contains(b);
-            if (both ? side[a] == side[b] : together(a, b)) {
-              routed.try_emplace(pair, edge);
-            } else if (faces(pair) > 0) {
-              routed.try_emplace(pair, ModelEdge{false, edge.active});
-            }
-          }
-        }
-      }
-      if (!touches) {
-        RouteToNearest(report, edge, parts_of(ends.first), parts_of(ends.second), together, routed);
-      }
-    }
-    for (const auto& [pair, count] : touching.faces) {
-      if (count > 0 && side.contains(pair.first) && side.contains(pair.second) &&
-          side[pair.first] != side[pair.second]) {
-        routed.try_emplace(pair, ModelEdge{false, true});
-      }
-    }
-    kept.insert(routed.begin(), routed.end());
-    edges_ = std::move(kept);
-  }
-
-  const graph::IdLayout& layout_;
-  Array3<uint64_t> labels_;
-  std::map<Pair, ModelEdge> edges_;
-};
-
-class RandomEdits : public testing::TestWithParam<int> {};
-
-TEST_P(RandomEdits, AgreeWithThePlainModelAtEveryTime) {
-  const uint64_t seed = volume::TestSeed() + static_cast<uint64_t>(GetParam());
-  std::mt19937_64 random(seed);
-  store::TemporaryFolder folder;
-  const std::string path = folder.path() + "/project";
-  const Extent3 extent{44, 40, 30};
-  ProjectOptions options{.chunk_size = {16, 16, 16}, .voxel_size_nm = kVoxelSize, .voxel_offset = {-7, 13, 100}};
-  ASSERT_NO_FATAL_FAILURE(IngestLabels(path, RandomBlobs(random, extent, 24), options));
-  OpenProject project = Open(path);
-  ASSERT_NE(project.editor, nullptr);
-  graph::Dataset& dataset = *project.dataset;
-  PlainModel model(dataset);
-
+class RandomEdits : public testing::TestWithParam<int> {
+ protected:
   struct State {
     absl::Time time;
     uint64_t generation;
-    Array3<uint64_t> labels;
+    std::shared_ptr<const Array3<uint64_t>> labels;
     Partition objects;
   };
-  std::vector<State> states;
-  const auto remember = [&](absl::Time time, uint64_t generation) {
-    states.push_back({time, generation, model.labels(), model.Objects()});
-  };
-  remember(dataset.meta().ingested, VoxelGeneration(dataset).value());
-  std::map<std::string, int> tally;
-  const auto random_point = [&]() -> VoxelPoint {
-    return dataset.meta().volume.lo + VoxelPoint{volume::Random(random, 0, extent.x - 1),
-                                                 volume::Random(random, 0, extent.y - 1),
-                                                 volume::Random(random, 0, extent.z - 1)};
-  };
-  for (int i = 0; i < 100; ++i) {
-    const VoxelPoint p = random_point();
-    // Splits of small supervoxels are the more interesting the nearer the points lie.
-    VoxelPoint q = random_point();
-    if (i % 3 != 0) {
-      q = p + VoxelPoint{volume::Random(random, -9, 9), volume::Random(random, -9, 9), volume::Random(random, -9, 9)};
+
+  void SetUp() override {
+    std::cout << "CLEAVE_TEST_SEED=" << seed_ - static_cast<uint64_t>(GetParam()) << '\n';
+    ProjectOptions options{.chunk_size = {16, 16, 16}, .voxel_size_nm = kModelVoxelSize, .voxel_offset = {-7, 13, 100}};
+    ASSERT_NO_FATAL_FAILURE(IngestLabels(path_, RandomBlobs(random_, extent_, 24), options));
+    project_ = Open(path_);
+    ASSERT_NE(project_.editor, nullptr);
+    model_ = std::make_unique<PlainModel>(dataset());
+    labels_ = std::make_shared<const Array3<uint64_t>>(ExportSupervoxels(dataset()));
+    Remember(dataset().meta().ingested, VoxelGeneration(dataset()).value());
+  }
+
+  graph::Dataset& dataset() { return *project_.dataset; }
+  Editor& editor() { return *project_.editor; }
+
+  void Remember(absl::Time time, uint64_t generation) {
+    states_.push_back({time, generation, labels_, model_->Objects()});
+  }
+
+  int64_t Draw(int64_t lo, int64_t hi) { return volume::Random(random_, lo, hi); }
+  VoxelPoint RandomPoint() {
+    return dataset().meta().volume.lo +
+           VoxelPoint{Draw(0, extent_.x - 1), Draw(0, extent_.y - 1), Draw(0, extent_.z - 1)};
+  }
+  // 0 for background.
+  NodeId RandomSupervoxel() { return NodeId{labels_->data()[Draw(0, labels_->size() - 1)]}; }
+
+  // A split or merge of two points. Splits of small supervoxels are the more interesting the nearer the points lie.
+  void EditPoints() {
+    const VoxelPoint p = RandomPoint();
+    VoxelPoint q = RandomPoint();
+    if (Draw(0, 2) != 0) {
+      q = p + VoxelPoint{Draw(-9, 9), Draw(-9, 9), Draw(-9, 9)};
     }
-    if (!dataset.meta().volume.Contains(q)) {
-      continue;
+    if (!dataset().meta().volume.Contains(q)) {
+      return;
     }
-    const bool together = RootAt(dataset, p) == RootAt(dataset, q);
-    const auto report =
-        together ? project.editor->Split({{p}, {q}, "random"}) : project.editor->Merge({p, q, "random"});
-    const std::string name = together ? "split" : "merge";
+    const bool together = RootAt(dataset(), p) == RootAt(dataset(), q);
+    const auto report = together ? editor().Split({.sources = {p}, .sinks = {q}, .user = "random"})
+                                 : editor().Merge({.source = p, .sink = q, .user = "random"});
+    Take(together ? "split" : "merge", report);
+    if (report.ok() && !HasFatalFailure()) {
+      EXPECT_EQ(RootAt(dataset(), p) == RootAt(dataset(), q), !together);
+    }
+  }
+
+  void MergeByEdges() {
+    MergeRequest request{.user = "random", .allow_same_segment_merge = Draw(0, 3) == 0};
+    const NodeId hub = RandomSupervoxel();
+    for (int64_t i = Draw(1, 3); i > 0; --i) {
+      request.edges.push_back({hub, RandomSupervoxel()});
+    }
+    const bool usable = hub != NodeId{} && std::ranges::none_of(request.edges, [&](const EdgeEnds& edge) {
+                          return edge.node2 == NodeId{} || edge.node2 == hub;
+                        });
+    if (usable) {
+      Take("merge by edges", editor().Merge(request));
+    }
+  }
+
+  void SplitByEdges() {
+    const std::vector<EdgeEnds> edges = model_->SomeActiveEdges(random_, static_cast<size_t>(Draw(1, 4)));
+    if (!edges.empty()) {
+      Take("split of edges", editor().Split({.user = "random", .edges = edges}));
+    }
+  }
+
+  void Invert() {
+    if (operations_.empty()) {
+      return;
+    }
+    const auto which = static_cast<size_t>(Draw(0, static_cast<int64_t>(operations_.size()) - 1));
+    const InverseRequest request{.operation = operations_[which], .user = "random"};
+    const bool undo = Draw(0, 2) != 0;
+    Take(undo ? "undo" : "redo", undo ? editor().Undo(request) : editor().Redo(request));
+  }
+
+  // Does to the model what was done to the project, and compares them.
+  void Take(const std::string& name, const absl::StatusOr<EditReport>& report) {
     if (!report.ok()) {
-      ++tally[name + " refused: " + std::string(report.status().message().substr(0, 40))];
+      ++tally_[name + " refused"];
       EXPECT_TRUE(absl::IsFailedPrecondition(report.status()) || absl::IsInvalidArgument(report.status()))
           << report.status();
+      return;
+    }
+    ++tally_[name + (report->fragments.empty() ? "" : " in voxels")];
+    operations_.push_back(report->operation);
+    auto labels = std::make_shared<const Array3<uint64_t>>(ExportSupervoxels(dataset()));
+    ExpectOnlyMoved(*labels_, *labels, report->fragments);
+    labels_ = report->fragments.empty() ? labels_ : labels;
+    const std::map<uint64_t, uint64_t> root_of = RootsOf(dataset(), *labels_);
+    if (name == "split") {
+      ASSERT_NO_FATAL_FAILURE(
+          model_->Split(*report, *labels_, [&](uint64_t a, uint64_t b) { return root_of.at(a) == root_of.at(b); }));
     } else {
-      const Array3<uint64_t> labels = ExportSupervoxels(dataset);
-      ExpectOnlyMoved(model.labels(), labels, report->fragments);
-      const std::map<uint64_t, uint64_t> root_of = RootsOf(dataset, labels);
-      ++tally[name + (report->fragments.empty() ? "" : " in voxels")];
-      if (together) {
-        EXPECT_NE(RootAt(dataset, p), RootAt(dataset, q));
-        ASSERT_NO_FATAL_FAILURE(
-            model.Split(*report, labels, [&](uint64_t a, uint64_t b) { return root_of.at(a) == root_of.at(b); }));
-      } else {
-        EXPECT_EQ(RootAt(dataset, p), RootAt(dataset, q));
-        model.Merge(*report);
-      }
-      remember(report->time, report->generation);
-      ASSERT_EQ(PartitionOf(root_of), states.back().objects) << "seed " << seed << ", after edit " << i;
-      ASSERT_EQ(model.Differences(dataset), "")
-          << "seed " << seed << ", after edit " << i << ", a " << name << " of operation " << Value(report->operation);
+      ASSERT_NO_FATAL_FAILURE(model_->Part(*report));
+      model_->Merge(*report);
     }
-    if (i % 25 == 24) {
-      ExpectClean(dataset);
-    }
-    ASSERT_FALSE(HasFailure()) << "seed " << seed << ", after edit " << i;
+    Remember(report->time, report->generation);
+    ASSERT_EQ(PartitionOf(root_of), states_.back().objects) << "a " << name;
+    ASSERT_EQ(model_->Differences(dataset()), "") << "a " << name << ", operation " << Value(report->operation);
   }
-  for (const auto& [what, count] : tally) {
+
+  const uint64_t seed_ = volume::TestSeed() + static_cast<uint64_t>(GetParam());
+  std::mt19937_64 random_{seed_};
+  const Extent3 extent_{44, 40, 30};
+  store::TemporaryFolder folder_;
+  const std::string path_ = folder_.path() + "/project";
+  OpenProject project_;
+  std::unique_ptr<PlainModel> model_;
+  std::shared_ptr<const Array3<uint64_t>> labels_;
+  std::vector<State> states_;
+  std::vector<graph::OperationId> operations_;
+  std::map<std::string, int> tally_;
+};
+
+TEST_P(RandomEdits, AgreeWithThePlainModelAtEveryTime) {
+  const int edits = EditsPerSeed();
+  const int check_every = std::max(25, edits / 20);  // fsck looks at all of history
+  for (int i = 0; i < edits; ++i) {
+    switch (Draw(0, 9)) {
+      case 0:
+        MergeByEdges();
+        break;
+      case 1:
+        SplitByEdges();
+        break;
+      case 2:
+      case 3:
+      case 4:
+        Invert();
+        break;
+      default:
+        EditPoints();
+    }
+    if (i % check_every == check_every - 1) {
+      ExpectClean(dataset());
+    }
+    ASSERT_FALSE(HasFailure()) << "seed " << seed_ << ", after edit " << i;
+  }
+  for (const auto& [what, count] : tally_) {
     std::cout << count << " times: " << what << '\n';
   }
-  EXPECT_GT(tally["merge"], 0);
-  EXPECT_GT(tally["split in voxels"], 0);
+  EXPECT_GT(tally_["merge"], 0);
+  EXPECT_GT(tally_["split in voxels"], 0);
+  EXPECT_GT(tally_["merge by edges"], 0);
+  EXPECT_GT(tally_["undo"], 0);
 
-  for (size_t i = 0; i < states.size(); ++i) {
-    const State& state = states[i];
-    const Array3<uint64_t> labels = ExportSupervoxels(dataset, state.generation);
-    ASSERT_TRUE(std::equal(labels.data(), labels.data() + labels.size(), state.labels.data())) << "state " << i;
-    EXPECT_EQ(PartitionOf(RootsOf(dataset, labels, state.time)), state.objects) << "at the time of state " << i;
-    if (i + 1 < states.size()) {
-      const absl::Time just_before = states[i + 1].time - absl::Milliseconds(1);
-      EXPECT_EQ(PartitionOf(RootsOf(dataset, labels, just_before)), state.objects) << "just before state " << i + 1;
+  for (size_t i = 0; i < states_.size(); ++i) {
+    const State& state = states_[i];
+    const Array3<uint64_t> labels = ExportSupervoxels(dataset(), state.generation);
+    ASSERT_TRUE(std::equal(labels.data(), labels.data() + labels.size(), state.labels->data())) << "state " << i;
+    EXPECT_EQ(PartitionOf(RootsOf(dataset(), labels, state.time)), state.objects) << "at the time of state " << i;
+    if (i + 1 < states_.size()) {
+      const absl::Time just_before = states_[i + 1].time - absl::Milliseconds(1);
+      EXPECT_EQ(PartitionOf(RootsOf(dataset(), labels, just_before)), state.objects) << "just before state " << i + 1;
     }
   }
-  project = {};
-  project = Open(path);
-  ASSERT_NE(project.editor, nullptr);
-  EXPECT_TRUE(project.editor->recovered().empty());
-  ExpectClean(*project.dataset);
+  project_ = {};
+  project_ = Open(path_);
+  ASSERT_NE(project_.editor, nullptr);
+  EXPECT_TRUE(editor().recovered().empty());
+  ExpectClean(dataset());
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RandomEdits, testing::Range(0, 3));
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomEdits, testing::Range(0, kSeeds));
 
 }  // namespace
 }  // namespace cleave::edit

@@ -28,9 +28,24 @@ absl::StatusOr<Intent> ReadIntent(graph::Dataset& dataset, graph::OperationId op
 
 absl::Status Abandon(OperationLog& log, OperationRecord record) {
   record.status = OperationStatus::kException;
+  record.failure = OperationFailure::kAbandoned;
   record.exception = "abandoned: the process ended before the operation's commit point";
   record.chunk_scope.clear();
   return log.Write(record);
+}
+
+// A table without atomic batches may hold rows of followers, though that of their leader, which is written last and
+// commits them all, is not there.
+absl::Status AbandonFollowers(OperationLog& log, const InFlight& operation) {
+  for (const graph::OperationId follower : operation.followers) {
+    absl::StatusOr<OperationRecord> record = log.Read(follower);
+    if (record.ok() && record->status == OperationStatus::kWriteStarted) {
+      CLEAVE_RETURN_IF_ERROR(Abandon(log, *std::move(record)));
+    } else if (!record.ok() && !absl::IsNotFound(record.status())) {
+      return record.status();
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<RecoveredOperation> RecoverOne(graph::Dataset& dataset, Clock& clock, const InFlight& operation) {
@@ -43,6 +58,7 @@ absl::StatusOr<RecoveredOperation> RecoverOne(graph::Dataset& dataset, Clock& cl
     CLEAVE_RETURN_IF_ERROR(ApplyIntent(dataset, intent, stages).status());
     recovered.rolled_forward = true;
   } else if (record.ok() && record->status == OperationStatus::kCreated) {
+    CLEAVE_RETURN_IF_ERROR(AbandonFollowers(log, operation));
     CLEAVE_RETURN_IF_ERROR(Abandon(log, *record));
   } else if (record.ok()) {
     recovered.rolled_forward = record->status == OperationStatus::kSuccess;

@@ -90,7 +90,7 @@ absl::StatusOr<Rebuild> PlanRebuild(graph::Dataset& dataset, const table::TableR
   CLEAVE_RETURN_IF_ERROR(LinkInsideChunks(dataset, view, reader, l2_nodes, rewrite));
   CLEAVE_ASSIGN_OR_RETURN(const graph::HierarchyPlan hierarchy,
                           graph::PlanHierarchy(view, dataset.ids(), rewrite.retired(), rewrite.Pieces()));
-  AddHierarchyRows(hierarchy, operation, rebuild.plan);
+  CLEAVE_RETURN_IF_ERROR(AddHierarchyRows(view, hierarchy, operation, rebuild.plan));
   Mend& mend = rebuild.mend;
   mend.invariant = 4;
   mend.what = absl::StrCat("objects ", absl::StrJoin(graph::ToIntegers(hierarchy.old_roots), ", "),

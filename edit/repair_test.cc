@@ -30,13 +30,13 @@ class RepairTest : public testing::Test {
     ASSERT_NO_FATAL_FAILURE(IngestLabels(folder_.path() + "/p", BarLabels(), kBarOptions));
     project_ = Open(folder_.path() + "/p");
     ASSERT_NE(project_.editor, nullptr);
-    const auto split = project_.editor->Split({{source_}, {sink_}, "test"});
+    const auto split = project_.editor->Split({.sources = {source_}, .sinks = {sink_}, .user = "test"});
     ASSERT_TRUE(split.ok()) << split.status();
     split_ = *split;
-    const auto merge = project_.editor->Merge({source_, {4, 20, 8}, "test"});
+    const auto merge = project_.editor->Merge({.source = source_, .sink = VoxelPoint{4, 20, 8}, .user = "test"});
     ASSERT_TRUE(merge.ok()) << merge.status();
     merge_ = *merge;
-    const auto again = project_.editor->Merge({sink_, {40, 20, 8}, "test"});
+    const auto again = project_.editor->Merge({.source = sink_, .sink = VoxelPoint{40, 20, 8}, .user = "test"});
     ASSERT_TRUE(again.ok()) << again.status();
     ASSERT_NO_FATAL_FAILURE(ExpectClean(dataset()));
     cells_ = CellsOf(dataset());

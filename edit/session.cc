@@ -1,6 +1,7 @@
 #include "edit/session.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "base/crash_point.h"
 #include "base/status.h"
 #include "edit/apply.h"
+#include "edit/draft.h"
 #include "edit/intent.h"
 #include "edit/lock_keys.h"
 #include "store/store.h"
@@ -16,17 +18,43 @@
 
 namespace cleave::edit {
 
-Session::Session(graph::Dataset& dataset, Clock& clock, OperationRecord record)
+namespace {
+
+// Whether the same request, made again, would be refused again.
+bool IsRejection(const absl::Status& status) {
+  return absl::IsInvalidArgument(status) || absl::IsOutOfRange(status) || absl::IsFailedPrecondition(status) ||
+         absl::IsNotFound(status) || absl::IsAlreadyExists(status);
+}
+
+// What the plan says about itself, for the log.
+void Describe(const Plan& plan, OperationRecord& record) {
+  record.old_roots = plan.old_roots;
+  record.new_roots = plan.new_roots;
+  record.new_l2_nodes = plan.new_l2_nodes;
+  record.fragment_origins = plan.fragments;
+  for (const Fragment& fragment : plan.fragments) {
+    record.fragments.push_back(fragment.id);
+  }
+  record.changed_boxes = plan.changed_boxes;
+  record.changed_chunk_count = plan.voxels.size();
+}
+
+}  // namespace
+
+Session::Session(graph::Dataset& dataset, Clock& clock, LockKeeper& keeper, OperationRecord record,
+                 absl::Duration lock_expiry)
     : dataset_(dataset),
       clock_(clock),
+      keeper_(keeper),
       log_(dataset.table().ordered()),
-      root_locks_(dataset.table().ordered(), clock, table::LockedRows::kRoots),
-      chunk_locks_(dataset.table().ordered(), clock, table::LockedRows::kChunks),
+      root_locks_(dataset.table().ordered(), clock, table::LockedRows::kRoots, lock_expiry),
+      chunk_locks_(dataset.table().ordered(), clock, table::LockedRows::kChunks, lock_expiry),
       record_(std::move(record)) {
   in_flight_.id = record_.id;
 }
 
 Session::~Session() {
+  keeper_.Drop(record_.id);
   if (begun_ && !ended_) {
     Fail(absl::CancelledError("the operation was given up")).IgnoreError();
   }
@@ -35,24 +63,28 @@ Session::~Session() {
 absl::Status Session::WriteInFlight() { return log_.WriteInFlight(in_flight_); }
 
 absl::Status Session::Begin(std::span<const graph::NodeId> roots) {
-  CLEAVE_RETURN_IF_ERROR(ReleaseTemporal());
+  CLEAVE_RETURN_IF_ERROR(Release());  // what this session still holds would stand in its own way
   in_flight_.locked_roots.assign(roots.begin(), roots.end());
-  in_flight_.chunk_scope.clear();
   begun_ = true;
   CLEAVE_RETURN_IF_ERROR(WriteInFlight());
   record_.status = OperationStatus::kCreated;
   record_.time = clock_.Now();
   CLEAVE_RETURN_IF_ERROR(log_.Write(record_));
   CrashPoint("edit.created");
-  CLEAVE_RETURN_IF_ERROR(root_locks_.Acquire(RootLockKeys(roots), Value(record_.id)));
+  const std::vector<std::string> keys = RootLockKeys(roots);
+  CLEAVE_RETURN_IF_ERROR(root_locks_.Acquire(keys, Value(record_.id)));
+  keeper_.KeepRoots(record_.id, keys);
   CrashPoint("edit.roots_locked");
   return absl::OkStatus();
 }
 
-// Before another try: what this session still holds would stand in its own way.
-absl::Status Session::ReleaseTemporal() {
+absl::Status Session::Release() {
+  keeper_.Drop(record_.id);
   CLEAVE_RETURN_IF_ERROR(chunk_locks_.Release(ChunkLockKeys(in_flight_.chunk_scope), Value(record_.id)));
-  return root_locks_.Release(RootLockKeys(in_flight_.locked_roots), Value(record_.id));
+  CLEAVE_RETURN_IF_ERROR(root_locks_.Release(RootLockKeys(in_flight_.locked_roots), Value(record_.id)));
+  in_flight_.locked_roots.clear();
+  in_flight_.chunk_scope.clear();
+  return absl::OkStatus();
 }
 
 absl::Status Session::LockChunks(std::span<const ChunkPoint> chunks) {
@@ -64,65 +96,91 @@ absl::Status Session::LockChunks(std::span<const ChunkPoint> chunks) {
   const std::vector<graph::NodeId> before = in_flight_.chunk_scope;
   in_flight_.chunk_scope.insert(in_flight_.chunk_scope.end(), wanted.begin(), wanted.end());
   CLEAVE_RETURN_IF_ERROR(WriteInFlight());
-  if (absl::Status status = chunk_locks_.Acquire(ChunkLockKeys(wanted), Value(record_.id)); !status.ok()) {
+  const std::vector<std::string> keys = ChunkLockKeys(wanted);
+  if (absl::Status status = chunk_locks_.Acquire(keys, Value(record_.id)); !status.ok()) {
     in_flight_.chunk_scope = before;
     return status;
   }
+  keeper_.KeepChunks(record_.id, keys);
   CrashPoint("edit.chunks_locked");
   return absl::OkStatus();
 }
 
-absl::StatusOr<OperationRecord> Session::Commit(Plan plan, Stages& stages) {
-  CLEAVE_ASSIGN_OR_RETURN(const Intent intent, CommitIntent(std::move(plan), stages));
-  CLEAVE_ASSIGN_OR_RETURN(OperationRecord done, ApplyIntent(dataset_, intent, stages));
+absl::StatusOr<std::vector<OperationRecord>> Session::Commit(std::vector<PlannedOperation> operations, Stages& stages) {
+  CLEAVE_ASSIGN_OR_RETURN(const Intent intent, CommitIntent(std::move(operations), stages));
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<OperationRecord> done, ApplyIntent(dataset_, intent, stages));
   const Stages::Scope scope(stages, "unlock");
   CLEAVE_RETURN_IF_ERROR(FinishOperation(dataset_, clock_, in_flight_));
   CrashPoint("edit.finished");
   return done;
 }
 
-// Up to and including the commit point. A plan whose locks were lost is refused here.
-absl::StatusOr<Intent> Session::CommitIntent(Plan plan, Stages& stages) {
-  const Stages::Scope scope(stages, "write intent");
-  record_.chunk_scope = in_flight_.chunk_scope;
-  record_.new_roots = plan.new_roots;
-  record_.old_roots = plan.old_roots;
-  for (const Fragment& fragment : plan.fragments) {
-    record_.fragments.push_back(fragment.id);
-  }
+absl::Status Session::LockForCommit() {
   absl::Status status = root_locks_.AcquireIndefinite(RootLockKeys(in_flight_.locked_roots), Value(record_.id));
-  status.Update(chunk_locks_.AcquireIndefinite(ChunkLockKeys(in_flight_.chunk_scope), Value(record_.id)));
-  if (!status.ok()) {
+  if (status.ok()) {
+    status = chunk_locks_.AcquireIndefinite(ChunkLockKeys(in_flight_.chunk_scope), Value(record_.id));
+  }
+  keeper_.Drop(record_.id);
+  return status;
+}
+
+// Up to and including the commit point. A plan whose locks were lost is refused here.
+absl::StatusOr<Intent> Session::CommitIntent(std::vector<PlannedOperation> operations, Stages& stages) {
+  const Stages::Scope scope(stages, "write intent");
+  if (absl::Status status = LockForCommit(); !status.ok()) {
     return Fail(status);
   }
   CrashPoint("edit.locked_for_commit");
-  absl::StatusOr<absl::Time> time = log_.NextCommitTime(clock_.Now());
-  if (!time.ok()) {
-    return Fail(time.status());
+  const auto count = static_cast<int64_t>(operations.size());
+  absl::StatusOr<absl::Time> first = log_.NextCommitTime(clock_.Now(), count);
+  if (!first.ok()) {
+    return Fail(first.status());
   }
-  Intent intent = MakeIntent(record_.id, *time, std::move(plan));
+  std::vector<absl::Time> times;
+  std::vector<OperationRecord> records;
+  std::vector<Intent> intents;
+  for (int64_t i = 0; i < count; ++i) {
+    times.push_back(*first + absl::Milliseconds(i));
+  }
+  for (size_t i = 0; i < operations.size(); ++i) {
+    OperationRecord& record = operations[i].record;
+    Describe(operations[i].plan, record);
+    record.status = OperationStatus::kWriteStarted;
+    record.time = times[i];
+    record.chunk_scope = i == 0 ? in_flight_.chunk_scope : std::vector<graph::NodeId>{};
+    if (i > 0) {
+      in_flight_.followers.push_back(record.id);
+    }
+    Draft::FinalTimes(times, operations[i].plan);
+    intents.push_back(MakeIntent(record.id, times[i], std::move(operations[i].plan)));
+    records.push_back(std::move(record));
+  }
+  Intent intent = std::move(intents.front());
+  intent.followers.assign(std::make_move_iterator(intents.begin() + 1), std::make_move_iterator(intents.end()));
   absl::StatusOr<std::string> bytes = EncodeIntent(intent);
-  absl::Status written = bytes.ok() ? dataset_.intents().Write(IntentKey(record_.id), *bytes).status() : bytes.status();
+  absl::Status written = bytes.ok() && count > 1 ? WriteInFlight() : bytes.status();
+  if (written.ok()) {
+    written = dataset_.intents().Write(IntentKey(record_.id), *bytes).status();
+  }
   if (!written.ok()) {
     return Fail(written);
   }
   CrashPoint("edit.intent_written");
   ended_ = true;  // from here on only recovery may clean up: the next write is the commit point
-  record_.status = OperationStatus::kWriteStarted;
-  record_.time = *time;
-  // The one write that must be on disk when it returns; all that the session wrote before comes with it.
-  CLEAVE_RETURN_IF_ERROR(OperationLog(dataset_.table()).Write(record_));
+  // The one write that must be on disk when it returns; all that the session wrote before comes with it. The leader's
+  // row is the last of them.
+  std::ranges::rotate(records, records.begin() + 1);
+  CLEAVE_RETURN_IF_ERROR(OperationLog(dataset_.table()).WriteAll(records));
   CrashPoint("edit.committed");
   return intent;
 }
 
 absl::Status Session::Fail(const absl::Status& reason) {
   ended_ = true;
+  keeper_.Drop(record_.id);
   record_.status = OperationStatus::kException;
   record_.exception = std::string(reason.message());
-  record_.chunk_scope.clear();
-  record_.new_roots.clear();
-  record_.fragments.clear();
+  record_.failure = IsRejection(reason) ? OperationFailure::kRejected : OperationFailure::kFailed;
   absl::Status status = log_.Write(record_);
   status.Update(FinishOperation(dataset_, clock_, in_flight_));
   return status.ok() ? reason

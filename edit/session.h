@@ -1,12 +1,18 @@
 // One operation from its first lock to its last: rows, locks and the commit, whatever the edit is.
 //
-//   Session session(dataset, clock, record);
+//   Session session(dataset, clock, keeper, record);
 //   CLEAVE_RETURN_IF_ERROR(session.Begin(roots));          // row CREATED, root locks
 //   ... plan, with session.LockChunks(...) before voxels are read ...
-//   return session.Commit(std::move(plan), stages);        // indefinite locks, intent, apply, locks released
+//   return session.Commit(std::move(operations), stages);  // indefinite locks, intent, apply, locks released
+//
+// Several operations can be committed as one: the session's own leads, the others follow. They share its locks and its
+// intent, get consecutive times, and appear in one step.
 //
 // A session that ends without a commit releases its locks and leaves a row that says why (Fail), or EXCEPTION without a
 // reason when it is simply dropped. A process that dies leaves the in-flight row, from which recovery does the same.
+//
+// The temporal locks are renewed in the background until the commit (lock_keeper.h). A plan that lost one all the same
+// is refused by Commit.
 //
 // Rows and locks before the commit point are ordered, not synced (Table::ordered): a power cut may take the newest of
 // them, as if the operation had not come so far, and the commit makes all of them durable.
@@ -21,6 +27,7 @@
 #include "base/clock.h"
 #include "base/stages.h"
 #include "edit/intent.h"
+#include "edit/lock_keeper.h"
 #include "edit/operation_log.h"
 #include "edit/plan.h"
 #include "graph/dataset.h"
@@ -29,11 +36,18 @@
 
 namespace cleave::edit {
 
-// Not thread-safe; one session a thread. Dataset and clock must outlive it.
+// What the log will say of an operation, and what it will change.
+struct PlannedOperation {
+  OperationRecord record;
+  Plan plan;
+};
+
+// Not thread-safe; one session a thread. Dataset, clock and keeper must outlive it.
 class Session {
  public:
   // `record` has an id; its status and time are the session's to set.
-  Session(graph::Dataset& dataset, Clock& clock, OperationRecord record);
+  Session(graph::Dataset& dataset, Clock& clock, LockKeeper& keeper, OperationRecord record,
+          absl::Duration lock_expiry = table::kLockExpiry);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session();
@@ -43,23 +57,28 @@ class Session {
   [[nodiscard]] absl::Status Begin(std::span<const graph::NodeId> roots);
   // Adds locks for those of `chunks` that are not held yet. UNAVAILABLE when another operation holds one.
   [[nodiscard]] absl::Status LockChunks(std::span<const ChunkPoint> chunks);
-  // What the log will say: sources, edges and so on. Takes effect with the commit.
+  // Gives the locks back before another try.
+  [[nodiscard]] absl::Status Release();
+  // What the log says if the operation comes to nothing.
   [[nodiscard]] OperationRecord& record() { return record_; }
 
-  // ABORTED when a lock was lost while planning: nothing is written, plan again. After any other error the operation
-  // may be past its commit point; recovery finishes it.
-  [[nodiscard]] absl::StatusOr<OperationRecord> Commit(Plan plan, Stages& stages);
+  // `operations`: not empty; the first one's record is of this session's operation. Returns the records as they stand
+  // then. ABORTED when a lock was lost while planning: nothing is written, plan again. After any other error the
+  // operations may be past their commit point; recovery finishes them.
+  [[nodiscard]] absl::StatusOr<std::vector<OperationRecord>> Commit(std::vector<PlannedOperation> operations,
+                                                                    Stages& stages);
 
   // Ends the operation before its commit point; returns `reason`.
   absl::Status Fail(const absl::Status& reason);
 
  private:
   [[nodiscard]] absl::Status WriteInFlight();
-  [[nodiscard]] absl::Status ReleaseTemporal();
-  [[nodiscard]] absl::StatusOr<Intent> CommitIntent(Plan plan, Stages& stages);
+  [[nodiscard]] absl::StatusOr<Intent> CommitIntent(std::vector<PlannedOperation> operations, Stages& stages);
+  [[nodiscard]] absl::Status LockForCommit();
 
   graph::Dataset& dataset_;
   Clock& clock_;
+  LockKeeper& keeper_;
   OperationLog log_;
   table::RowLocks root_locks_;
   table::RowLocks chunk_locks_;

@@ -32,10 +32,11 @@ constexpr int kVoxelRoundsMax = 4;
 // One attempt at a split, with the edges and voxels of one region.
 class Attempt {
  public:
-  Attempt(graph::Dataset& dataset, const SplitRequirements& requirements, Stages& stages)
-      : dataset_(dataset),
-        layout_(dataset.layout()),
-        view_(dataset.Now()),
+  Attempt(const Draft& draft, const SplitRequirements& requirements, Stages& stages)
+      : draft_(draft),
+        dataset_(draft.dataset()),
+        layout_(draft.layout()),
+        view_(draft.Now()),
         requirements_(requirements),
         stages_(stages),
         sources_(SupervoxelsOf(requirements.sources)),
@@ -44,13 +45,13 @@ class Attempt {
   // True when sources and sinks end in different roots; the plan is then whole.
   absl::StatusOr<bool> Run(const std::optional<Box>& region) {
     CLEAVE_RETURN_IF_ERROR(Load(region));
-    CLEAVE_ASSIGN_OR_RETURN(planned_, PlannedVolume::Create(dataset_.segmentation()));
+    CLEAVE_ASSIGN_OR_RETURN(planned_, PlannedVolume::Create(draft_.segmentation()));
     CLEAVE_ASSIGN_OR_RETURN(const RegionCut cut, CutRegion());
     if (cut.removed.empty() && plan_.plan.fragments.empty()) {
       return false;  // what joins the points lies outside the region
     }
     plan_.removed_edges = cut.removed;
-    plan_.components = cut.components;
+    plan_.plan.supervoxel_components = cut.components;
     CLEAVE_RETURN_IF_ERROR(PlanNodes());
     CLEAVE_ASSIGN_OR_RETURN(const bool parted, Parted());
     if (!parted) {
@@ -65,6 +66,7 @@ class Attempt {
  private:
   static std::vector<NodeId> SupervoxelsOf(const std::vector<MarkedPoint>& points) {
     std::vector<NodeId> ids;
+    ids.reserve(points.size());
     for (const MarkedPoint& point : points) {
       ids.push_back(point.supervoxel);
     }
@@ -74,8 +76,7 @@ class Attempt {
   absl::Status Load(const std::optional<Box>& region) {
     const Stages::Scope scope(stages_, "read graph");
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> l2_nodes, view_.L2Nodes(requirements_.root, region));
-    CLEAVE_ASSIGN_OR_RETURN(graph::LocalGraph local, graph::LoadLocalGraph(view_, dataset_.table(), dataset_.edges(),
-                                                                           l2_nodes, graph::OuterEdges::kLoad));
+    CLEAVE_ASSIGN_OR_RETURN(graph::LocalGraph local, draft_.LoadLocalGraph(l2_nodes, graph::OuterEdges::kLoad));
     working_.emplace(std::move(local));
     return absl::OkStatus();
   }
@@ -97,7 +98,7 @@ class Attempt {
 
   absl::StatusOr<RegionCut> Cut() {
     const Stages::Scope scope(stages_, "graph cut");
-    return working_->Cut(sources_, sinks_);
+    return working_->Cut(sources_, sinks_, {requirements_.augment_paths, requirements_.refuse_isolating_cut});
   }
 
   absl::Status SplitFamily(const std::vector<NodeId>& family) {
@@ -173,6 +174,7 @@ class Attempt {
   absl::Status LookUpPoints() {
     const auto look_up = [&](const std::vector<MarkedPoint>& points, std::vector<NodeId>& ids) -> absl::Status {
       std::vector<VoxelPoint> voxels;
+      voxels.reserve(points.size());
       for (const MarkedPoint& point : points) {
         voxels.push_back(point.point);
       }
@@ -298,13 +300,8 @@ class Attempt {
 
   absl::Status FillRows() {
     const Stages::Scope scope(stages_, "plan rows");
-    AddHierarchyRows(hierarchy_, requirements_.operation, plan_.plan);
-    for (const graph::PlannedNode& node : hierarchy_.nodes) {
-      if (layout_.LayerOf(node.id) == graph::kL2Layer) {
-        plan_.plan.new_l2_nodes.push_back(node.id);
-      }
-    }
-    CLEAVE_RETURN_IF_ERROR(AddFragmentRows(dataset_.table(), requirements_.operation, plan_.plan));
+    CLEAVE_RETURN_IF_ERROR(AddHierarchyRows(view_, hierarchy_, requirements_.operation, plan_.plan));
+    CLEAVE_RETURN_IF_ERROR(AddFragmentRows(draft_.reader(), requirements_.operation, plan_.plan));
     std::vector<graph::Edge> edges;
     for (const RoutedEdge& routed : working_->routed()) {
       edges.push_back(routed.edge);
@@ -318,6 +315,7 @@ class Attempt {
     return absl::OkStatus();
   }
 
+  const Draft& draft_;
   graph::Dataset& dataset_;
   const graph::IdLayout& layout_;
   const graph::GraphView view_;
@@ -344,24 +342,31 @@ Box EnvelopeOf(const SplitRequirements& requirements) {
 
 }  // namespace
 
-absl::StatusOr<SplitPlan> PlanSplit(graph::Dataset& dataset, const SplitRequirements& requirements, Stages& stages) {
-  const graph::IdLayout& layout = dataset.layout();
-  // Regions of one and of four chunks around the points, then the whole object.
-  std::vector<std::optional<Box>> regions;
+absl::StatusOr<SplitPlan> PlanSplit(const Draft& draft, const SplitRequirements& requirements, Stages& stages) {
+  const graph::IdLayout& layout = draft.layout();
+  struct Region {
+    VoxelPoint margin;
+    std::optional<Box> box;
+  };
+  // One and four chunks around the points, then the whole object.
+  std::vector<Region> regions;
   for (const int64_t margin_chunks : {1, 4}) {
     const Extent3 size = layout.chunk_size();
-    const Box region = layout.AlignToChunks(
-        Grow(EnvelopeOf(requirements), {margin_chunks * size.x, margin_chunks * size.y, margin_chunks * size.z}));
-    if (region != layout.volume() && (regions.empty() || *regions.back() != region)) {
-      regions.emplace_back(region);
+    const VoxelPoint margin{margin_chunks * size.x, margin_chunks * size.y, margin_chunks * size.z};
+    const Box box = layout.AlignToChunks(Grow(EnvelopeOf(requirements), {margin.x, margin.y, margin.z}));
+    if (box != layout.volume() && (regions.empty() || *regions.back().box != box)) {
+      regions.push_back({margin, box});
     }
   }
-  regions.emplace_back(std::nullopt);
-  for (const std::optional<Box>& region : regions) {
-    Attempt attempt(dataset, requirements, stages);
-    CLEAVE_ASSIGN_OR_RETURN(const bool parted, attempt.Run(region));
+  const Extent3 whole = layout.volume().extent();
+  regions.push_back({{whole.x, whole.y, whole.z}, std::nullopt});
+  for (const Region& region : regions) {
+    Attempt attempt(draft, requirements, stages);
+    CLEAVE_ASSIGN_OR_RETURN(const bool parted, attempt.Run(region.box));
     if (parted) {
-      return attempt.Take();
+      SplitPlan plan = attempt.Take();
+      plan.margin = region.margin;
+      return plan;
     }
   }
   return absl::FailedPreconditionError(

@@ -16,8 +16,8 @@
 #include "absl/status/statusor.h"
 
 #include "base/stages.h"
+#include "edit/draft.h"
 #include "edit/plan.h"
-#include "graph/dataset.h"
 #include "graph/edges.h"
 #include "graph/ids.h"
 
@@ -34,6 +34,8 @@ struct SplitRequirements {
   graph::NodeId root{};
   std::vector<MarkedPoint> sources;
   std::vector<MarkedPoint> sinks;
+  bool augment_paths = true;         // cut/graph_cut.h
+  bool refuse_isolating_cut = true;  // the same
   // Locks L2 chunks before their voxels are read; called with growing sets. Empty: no locks (a preview).
   std::function<absl::Status(std::span<const ChunkPoint>)> lock_chunks;
 };
@@ -41,15 +43,15 @@ struct SplitRequirements {
 struct SplitPlan {
   Plan plan;
   std::vector<graph::EdgeEnds> removed_edges;
-  // The supervoxels of the region after the cut, by what holds them together: sources', sinks', the rest.
-  std::vector<std::vector<graph::NodeId>> components;
+  // How far around the points edges were looked at, at least, in voxels.
+  VoxelPoint margin;
   // The supervoxels at the points after the cut, in the order of the points.
   std::vector<graph::NodeId> source_supervoxels;
   std::vector<graph::NodeId> sink_supervoxels;
 };
 
 // FAILED_PRECONDITION, saying what to do, where no cut exists or the points do not allow one.
-[[nodiscard]] absl::StatusOr<SplitPlan> PlanSplit(graph::Dataset& dataset, const SplitRequirements& requirements,
+[[nodiscard]] absl::StatusOr<SplitPlan> PlanSplit(const Draft& draft, const SplitRequirements& requirements,
                                                   Stages& stages);
 
 }  // namespace cleave::edit

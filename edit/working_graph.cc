@@ -136,8 +136,8 @@ void WorkingGraph::Replace(const VoxelSplit& split, const std::vector<RoutedEdge
   }
 }
 
-absl::StatusOr<RegionCut> WorkingGraph::Cut(const std::vector<NodeId>& sources,
-                                            const std::vector<NodeId>& sinks) const {
+absl::StatusOr<RegionCut> WorkingGraph::Cut(const std::vector<NodeId>& sources, const std::vector<NodeId>& sinks,
+                                            const CutRules& rules) const {
   RegionCut result;
   absl::flat_hash_set<NodeId> looked_at;
   for (const NodeId source : sources) {
@@ -160,10 +160,12 @@ absl::StatusOr<RegionCut> WorkingGraph::Cut(const std::vector<NodeId>& sources,
   const std::vector<uint64_t> source_ids = graph::ToIntegers(sources);
   const std::vector<uint64_t> sink_ids = graph::ToIntegers(sinks);
   // After a voxel cut a side may be nothing but the labelled fragments; that is what the user asked for.
-  CLEAVE_ASSIGN_OR_RETURN(
-      const cut::GraphCut cut,
-      cut::CutGraph(
-          {.edges = edges, .sources = source_ids, .sinks = sink_ids, .refuse_isolating_cut = routed_.empty()}));
+  CLEAVE_ASSIGN_OR_RETURN(const cut::GraphCut cut,
+                          cut::CutGraph({.edges = edges,
+                                         .sources = source_ids,
+                                         .sinks = sink_ids,
+                                         .augment_paths = rules.augment_paths,
+                                         .refuse_isolating_cut = rules.refuse_isolating_cut && routed_.empty()}));
   if (cut.outcome != cut::GraphCutOutcome::kCut) {
     return absl::FailedPreconditionError(absl::StrCat("the graph cannot be cut between these points: ", cut.reason,
                                                       "; place source and sink points further apart, or more of them"));

@@ -49,9 +49,13 @@ class WorkingGraph {
   // Puts `edges` in the place of all edges of the replaced supervoxels.
   void Replace(const VoxelSplit& split, const std::vector<RoutedEdge>& edges);
 
+  struct CutRules {
+    bool augment_paths = true;
+    bool refuse_isolating_cut = true;  // unless voxels were cut before
+  };
   // Cuts the active edges. Errors are those of cut/graph_cut.h.
   [[nodiscard]] absl::StatusOr<RegionCut> Cut(const std::vector<graph::NodeId>& sources,
-                                              const std::vector<graph::NodeId>& sinks) const;
+                                              const std::vector<graph::NodeId>& sinks, const CutRules& rules) const;
 
  private:
   graph::LocalGraph local_;

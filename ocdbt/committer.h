@@ -8,9 +8,9 @@
 // 4. It appends the version (version_tree.h), and begins to replace the manifest on the condition that it is the one of
 // step 2: where the store has locks, that is now known to hold. Data files and the new manifest's bytes are then made
 // durable side by side.
-// 5. Only then the new manifest takes the place of the old one. If another process was faster, it waits a little, longer
-// each time, and does 2 to 5 again; values are not written again (unless someone has begun to remove their files as
-// garbage, garbage.h), and files in which only lost nodes lie are removed.
+// 5. Only then the new manifest takes the place of the old one. If another process was faster, it waits a little,
+// longer each time, and does 2 to 5 again; values are not written again (unless someone has begun to remove their files
+// as garbage, garbage.h), and files in which only lost nodes lie are removed.
 // 6. If the answer of step 5 is a failure, the newest manifest is read again: a root in a file of ours is our version,
 // and the commit has taken effect although the answer said otherwise (a transport may send a request twice).
 #pragma once

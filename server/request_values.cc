@@ -91,6 +91,15 @@ absl::StatusOr<int> StopLayerOf(const Request& request, int otherwise) {
   return layer;
 }
 
+absl::StatusOr<int64_t> ChebyshevDistanceOf(const Request& request) {
+  const std::string* text = Find(request, "chebyshev_distance");
+  int64_t chunks = 3;
+  if (text != nullptr && (!absl::SimpleAtoi(*text, &chunks) || chunks < 0)) {
+    return absl::InvalidArgumentError(absl::StrCat("chebyshev_distance is not a number of chunks: ", *text));
+  }
+  return chunks;
+}
+
 absl::StatusOr<std::optional<Box>> BoundsOf(const Request& request) {
   const std::string* text = Find(request, "bounds");
   if (text == nullptr || text->empty()) {

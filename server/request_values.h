@@ -25,6 +25,8 @@ struct MarkedSides {
 [[nodiscard]] absl::StatusOr<absl::Time> TimestampOf(const Request& request);
 // ?stop_layer, or `otherwise`.
 [[nodiscard]] absl::StatusOr<int> StopLayerOf(const Request& request, int otherwise);
+// ?chebyshev_distance: how many chunks the points of a merge may lie apart on any axis; 3, as the field has it.
+[[nodiscard]] absl::StatusOr<int64_t> ChebyshevDistanceOf(const Request& request);
 // ?bounds, "x0-x1_y0-y1_z0-z1" in voxels of scale 0.
 [[nodiscard]] absl::StatusOr<std::optional<Box>> BoundsOf(const Request& request);
 // A boolean of the query in any spelling clients use; what cannot be parsed counts as `otherwise`.

@@ -214,8 +214,9 @@ absl::StatusOr<Response> Routes::IsLatestRoots(const Request& request) {
 
 absl::StatusOr<Response> Routes::Merge(const Request& request) {
   CLEAVE_ASSIGN_OR_RETURN(const MarkedSides sides, MergePointsOf(request, dataset_.meta().voxel_size_nm));
-  CLEAVE_ASSIGN_OR_RETURN(const edit::EditReport report,
-                          editor_.Merge({.source = sides.sources[0], .sink = sides.sinks[0], .user = "anonymous"}));
+  edit::MergeRequest merge{.source = sides.sources[0], .sink = sides.sinks[0], .user = "anonymous"};
+  CLEAVE_ASSIGN_OR_RETURN(merge.chebyshev_distance_max_chunks, ChebyshevDistanceOf(request));
+  CLEAVE_ASSIGN_OR_RETURN(const edit::EditReport report, editor_.Merge(merge));
   return EditResponse(request, report);
 }
 

@@ -1,0 +1,17 @@
+#include "cli/edit_options.h"
+
+#include "CLI/CLI.hpp"
+#include "cli/user_name.h"
+
+namespace cleave::cli {
+
+EditOptions::EditOptions() : user_(UserName()) {}
+
+void EditOptions::Register(CLI::App& app) {
+  app.add_option("--user", user_, "Who edits, for the log; default: who runs the program")->type_name("NAME");
+  app.add_option("--key", terms_.key, "Names the edit: asked again with the same key, it is not done again")
+      ->type_name("TEXT");
+  app.add_flag("--override", terms_.override_protection, "Edit protected objects too, which ends their protection");
+}
+
+}  // namespace cleave::cli
