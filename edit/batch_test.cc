@@ -2,8 +2,10 @@
 // Method: two rows of blocks (block_rows_testing.h); objects, log and locks before and after.
 #include <thread>
 
+#include "base/crash_point.h"
 #include "edit/block_rows_testing.h"
 #include "edit/request_keys.h"
+#include "edit/safe_time.h"
 
 namespace cleave::edit {
 namespace {
@@ -83,6 +85,22 @@ TEST_F(BatchTest, AWholeBatchWithOneBadItemChangesNothing) {
   EXPECT_NE(record.exception.find("item 1"), std::string::npos) << record.exception;
   ExpectNoLocks();
   ExpectRefused(editor().Run({}).status(), absl::StatusCode::kInvalidArgument, {"no items"});
+}
+
+// Its times are given before its rows say so: what is read at a safe time may not change when they do.
+TEST_F(BatchTest, TheSafeTimeStaysBelowAWholeBatchThatIsBeingCommitted) {
+  MergeRowA(3, 4);  // so that a time has been given before
+  std::optional<absl::Time> safe;
+  SetCrashPointObserver([&](absl::string_view name) {
+    if (name == "edit.intent_written") {
+      safe = FindSafeTime(dataset().table(), Clock::System(), dataset().meta().ingested)->time;
+    }
+  });
+  const BatchReport report = Run({.items = {MergeOf(A(0), A(1)), MergeOf(A(1), A(2))}, .as_a_whole = true});
+  SetCrashPointObserver(nullptr);
+  ASSERT_TRUE(report.done);
+  ASSERT_TRUE(safe.has_value());
+  EXPECT_LT(*safe, report.items[0].edit.time);
 }
 
 // Voxel cuts of one batch: the second cuts what the first left, in the same storage chunk.

@@ -154,7 +154,7 @@ absl::StatusOr<std::vector<EditReport>> Editor::CarryOut(Work& work) {
       record.batch = leader;
     }
   }
-  Session session(dataset_, *options_.clock, keeper_, work.records.front(), options_.lock_expiry);
+  Session session(dataset_, *options_.clock, work.records.front(), &keeper_, options_.lock_expiry);
   LockQueue::Place place(queue_, session.record().id);
   work.session = &session;
   work.place = &place;

@@ -110,6 +110,10 @@ class InverseTask final : public Task {
       if (original_.kind == OperationKind::kMerge || original_.kind == OperationKind::kSplit) {
         return absl::OkStatus();
       }
+      if (original_.kind == OperationKind::kRepair) {
+        return absl::FailedPreconditionError(
+            absl::StrCat("operation ", Value(original_.id), " is a repair; only merges and splits are undone"));
+      }
       if (original_.kind == OperationKind::kUndo) {
         sense_ = sense_ == OperationKind::kUndo ? OperationKind::kRedo : OperationKind::kUndo;
       }

@@ -68,7 +68,7 @@ TEST_F(LockKeeperTest, ALockThatAnotherTookIsNotTakenBack) {
 TEST_F(LockKeeperTest, ALongPlanKeepsItsLockAndCommits) {
   LockKeeper keeper(dataset().table().ordered(), Clock::System(), kExpiry);
   const OperationRecord record = NewRecord();
-  Session session(dataset(), Clock::System(), keeper, record, kExpiry);
+  Session session(dataset(), Clock::System(), record, &keeper, kExpiry);
   const NodeId roots[] = {RootOf(A(0)), RootOf(A(1))};
   ASSERT_TRUE(session.Begin(roots).ok());
   absl::SleepFor(2 * kExpiry);
@@ -84,7 +84,7 @@ TEST_F(LockKeeperTest, ALongPlanKeepsItsLockAndCommits) {
 TEST_F(LockKeeperTest, APlanThatOutlivedItsLockIsRefused) {
   LockKeeper asleep(dataset().table().ordered(), Clock::System(), absl::Hours(1));
   const OperationRecord record = NewRecord();
-  Session session(dataset(), Clock::System(), asleep, record, kExpiry);
+  Session session(dataset(), Clock::System(), record, &asleep, kExpiry);
   const NodeId roots[] = {RootOf(A(0)), RootOf(A(1))};
   ASSERT_TRUE(session.Begin(roots).ok());
   std::vector<PlannedOperation> planned = Planned(record);

@@ -129,7 +129,9 @@ absl::StatusOr<DetailValue> DecodeDetail(const table::Column& column, const std:
   if (column == columns::kUserId || column == columns::kOperationException) {
     return Detail(table::DecodeText(value));
   }
-  if ((column.qualifier == "cleave_old_roots" || column.qualifier == "cleave_fragments") && value.size() % 8 == 0) {
+  constexpr absl::string_view kIdLists[] = {"cleave_old_roots", "cleave_fragments", "cleave_new_l2_nodes",
+                                            "cleave_overridden", "cleave_batch_operations"};
+  if (std::ranges::count(kIdLists, column.qualifier) > 0 && value.size() % 8 == 0) {
     return Detail(table::DecodeArray<uint64_t>(value));
   }
   if (column.qualifier == "cleave_read_generation" || column.qualifier == "cleave_written_generation") {

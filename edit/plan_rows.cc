@@ -27,8 +27,8 @@ using Lineage = std::map<NodeId, std::set<NodeId>>;
 
 // From the bottom up: what a new node came from is what its children came from; a child that is not new has its root of
 // before.
-absl::StatusOr<Lineage> FormersOf(const graph::GraphView& view, const graph::HierarchyPlan& hierarchy,
-                                  const std::vector<Fragment>& fragments) {
+absl::StatusOr<Lineage> FindRootFormers(const graph::GraphView& view, const graph::HierarchyPlan& hierarchy,
+                                        const std::vector<Fragment>& fragments) {
   std::map<NodeId, NodeId> former_of;
   for (const Fragment& fragment : fragments) {
     former_of[fragment.id] = fragment.former;
@@ -63,20 +63,30 @@ absl::StatusOr<Lineage> FormersOf(const graph::GraphView& view, const graph::Hie
 
 absl::StatusOr<Lineage> LineageOf(const graph::GraphView& view, const graph::HierarchyPlan& hierarchy,
                                   const std::vector<Fragment>& fragments) {
-  Lineage lineage;
-  Lineage formers;
-  if (hierarchy.old_roots.size() > 1 && hierarchy.new_roots.size() > 1) {
-    CLEAVE_ASSIGN_OR_RETURN(formers, FormersOf(view, hierarchy, fragments));
-  } else {
-    for (const NodeId root : hierarchy.new_roots) {
-      formers[root] = {hierarchy.old_roots.begin(), hierarchy.old_roots.end()};
+  const std::set<NodeId> old_roots(hierarchy.old_roots.begin(), hierarchy.old_roots.end());
+  const std::set<NodeId> new_roots(hierarchy.new_roots.begin(), hierarchy.new_roots.end());
+  if (old_roots.size() > 1 && new_roots.size() > 1) {
+    CLEAVE_ASSIGN_OR_RETURN(const Lineage formers, FindRootFormers(view, hierarchy, fragments));
+    Lineage lineage;
+    for (const NodeId root : new_roots) {
+      for (const NodeId former : formers.at(root)) {
+        if (old_roots.contains(former)) {
+          lineage[root].insert(former);
+          lineage[former].insert(root);
+        }
+      }
     }
+    if (lineage.size() == old_roots.size() + new_roots.size()) {
+      return lineage;
+    }
+    // The stored graph contradicts itself, and is being mended: nobody knows what came from what.
   }
-  for (const NodeId root : hierarchy.new_roots) {
-    lineage[root] = formers[root];
-    for (const NodeId former : formers[root]) {
-      lineage[former].insert(root);
-    }
+  Lineage lineage;
+  for (const NodeId root : new_roots) {
+    lineage[root] = old_roots;
+  }
+  for (const NodeId root : old_roots) {
+    lineage[root] = new_roots;
   }
   return lineage;
 }

@@ -16,8 +16,8 @@ namespace cleave::edit {
 
 // Adds what PlanHierarchy found: new nodes' children and cross edges to `prepare`; parents and root lineage to `flip`;
 // the roots and L2 nodes to the plan's lists. Lineage is by object: a new root names the old roots that something in it
-// came from, which are all of them where there is but one new or one old root. `view`: the state before; fragments in
-// `plan` count as what they are parts of.
+// came from, which are all of them where there is but one new or one old root (or the stored graph contradicts itself).
+// `view`: the state before; fragments in `plan` count as what they are parts of.
 [[nodiscard]] absl::Status AddHierarchyRows(const graph::GraphView& view, const graph::HierarchyPlan& hierarchy,
                                             graph::OperationId operation, Plan& plan);
 

@@ -58,6 +58,28 @@ TEST(PlanRows, FragmentsAreAliasesUntilTheFlip) {
   graph.CheckWhole({a, b}, {{a, b}}, time - absl::Milliseconds(1));
 }
 
+// As a repair may find it: two objects before and two after, but all nodes below say that they came from the first.
+TEST(PlanRows, WhereTheGraphContradictsItselfLineageIsOfTheOperation) {
+  graph::MemoryGraph graph(BoxAt({}, {20, 10, 10}), {10, 10, 10});
+  const NodeId a = graph.NewSupervoxel({0, 0, 0});
+  const NodeId b = graph.NewSupervoxel({1, 0, 0});
+  graph.Build({a, b}, {{a, b}}, absl::FromUnixSeconds(100));
+  const NodeId l2_nodes[] = {graph.View().Parents(std::vector{a}).value().front(),
+                             graph.View().Parents(std::vector{b}).value().front()};
+  const NodeId root = graph.View().Roots(std::vector{a}).value().front();
+  auto hierarchy = graph::PlanHierarchy(graph.View(), graph.ids(), l2_nodes, graph.PiecesOf({a, b}, {}));
+  ASSERT_TRUE(hierarchy.ok()) << hierarchy.status();
+  ASSERT_EQ(hierarchy->new_roots.size(), 2U);
+  const NodeId lost{Value(root) + 1000};
+  hierarchy->old_roots = {root, lost};
+  Plan plan;
+  ASSERT_TRUE(AddHierarchyRows(graph.View(), *hierarchy, graph::OperationId{7}, plan).ok());
+  const Intent intent = MakeIntent(graph::OperationId{7}, absl::FromUnixSeconds(200), plan);
+  ASSERT_TRUE(graph.table().Apply(intent.flip).ok());
+  EXPECT_EQ(graph.View().Successors(std::vector{root, lost}).value(),
+            (std::vector{hierarchy->new_roots, hierarchy->new_roots}));
+}
+
 TEST(PlanRows, ASupervoxelWithoutParentIsDataLoss) {
   graph::MemoryGraph graph(BoxAt({}, {20, 10, 10}), {10, 10, 10});
   const NodeId a = graph.NewSupervoxel({0, 0, 0});

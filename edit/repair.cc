@@ -322,17 +322,12 @@ absl::StatusOr<RepairReport> ApplyRepair(graph::Dataset& dataset, Clock& clock, 
   record.user = user;
   CLEAVE_ASSIGN_OR_RETURN(record.read_generation, VoxelGeneration(dataset));
   plan.plan.flip.push_back(RepairRow(plan.operation, plan.mends));
-  OperationRecord planned = record;
-  LockKeeper keeper(dataset.table().ordered(), clock, table::kLockExpiry);
-  Session session(dataset, clock, keeper, std::move(record));
+  Session session(dataset, clock, std::move(record));
   // Nothing else runs, and the damage may be in the very locks: none are taken.
   CLEAVE_RETURN_IF_ERROR(session.Begin({}));
   RepairReport report;
   Stages stages;
-  std::vector<PlannedOperation> operations;
-  operations.push_back({std::move(planned), std::move(plan.plan)});
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<OperationRecord> done, session.Commit(std::move(operations), stages));
-  report.record = done.front();
+  CLEAVE_ASSIGN_OR_RETURN(report.record, session.Commit(std::move(plan.plan), stages));
   CLEAVE_RETURN_IF_ERROR(RecoverOperations(dataset, clock).status());
   CLEAVE_ASSIGN_OR_RETURN(report.after, Fsck(dataset, options, progress));
   return report;

@@ -137,6 +137,16 @@ TEST_F(RepairTest, SupervoxelWithoutParents) {
   ExpectMended(1, id);
 }
 
+TEST_F(RepairTest, IsNotUndone) {
+  Delete(SupervoxelAt(source_), table::columns::kParent);
+  ASSERT_NO_FATAL_FAILURE(ExpectMends(MakePlan()));
+  UndoRequest undo;
+  undo.operation = repairs_.back();
+  const absl::Status status = project_.editor->Undo(undo).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_NE(status.message().find("is a repair"), absl::string_view::npos) << status;
+}
+
 TEST_F(RepairTest, PastParentLost) {
   const NodeId id = SupervoxelAt({4, 20, 8});
   Delete(id, columns::kParent, dataset().meta().ingested);

@@ -41,7 +41,7 @@ void Describe(const Plan& plan, OperationRecord& record) {
 
 }  // namespace
 
-Session::Session(graph::Dataset& dataset, Clock& clock, LockKeeper& keeper, OperationRecord record,
+Session::Session(graph::Dataset& dataset, Clock& clock, OperationRecord record, LockKeeper* keeper,
                  absl::Duration lock_expiry)
     : dataset_(dataset),
       clock_(clock),
@@ -54,13 +54,19 @@ Session::Session(graph::Dataset& dataset, Clock& clock, LockKeeper& keeper, Oper
 }
 
 Session::~Session() {
-  keeper_.Drop(record_.id);
+  DropKept();
   if (begun_ && !ended_) {
     Fail(absl::CancelledError("the operation was given up")).IgnoreError();
   }
 }
 
 absl::Status Session::WriteInFlight() { return log_.WriteInFlight(in_flight_); }
+
+void Session::DropKept() {
+  if (keeper_ != nullptr) {
+    keeper_->Drop(record_.id);
+  }
+}
 
 absl::Status Session::Begin(std::span<const graph::NodeId> roots) {
   CLEAVE_RETURN_IF_ERROR(Release());  // what this session still holds would stand in its own way
@@ -73,13 +79,15 @@ absl::Status Session::Begin(std::span<const graph::NodeId> roots) {
   CrashPoint("edit.created");
   const std::vector<std::string> keys = RootLockKeys(roots);
   CLEAVE_RETURN_IF_ERROR(root_locks_.Acquire(keys, Value(record_.id)));
-  keeper_.KeepRoots(record_.id, keys);
+  if (keeper_ != nullptr) {
+    keeper_->KeepRoots(record_.id, keys);
+  }
   CrashPoint("edit.roots_locked");
   return absl::OkStatus();
 }
 
 absl::Status Session::Release() {
-  keeper_.Drop(record_.id);
+  DropKept();
   CLEAVE_RETURN_IF_ERROR(chunk_locks_.Release(ChunkLockKeys(in_flight_.chunk_scope), Value(record_.id)));
   CLEAVE_RETURN_IF_ERROR(root_locks_.Release(RootLockKeys(in_flight_.locked_roots), Value(record_.id)));
   in_flight_.locked_roots.clear();
@@ -101,7 +109,9 @@ absl::Status Session::LockChunks(std::span<const ChunkPoint> chunks) {
     in_flight_.chunk_scope = before;
     return status;
   }
-  keeper_.KeepChunks(record_.id, keys);
+  if (keeper_ != nullptr) {
+    keeper_->KeepChunks(record_.id, keys);
+  }
   CrashPoint("edit.chunks_locked");
   return absl::OkStatus();
 }
@@ -115,12 +125,19 @@ absl::StatusOr<std::vector<OperationRecord>> Session::Commit(std::vector<Planned
   return done;
 }
 
+absl::StatusOr<OperationRecord> Session::Commit(Plan plan, Stages& stages) {
+  std::vector<PlannedOperation> one;
+  one.push_back({record_, std::move(plan)});
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<OperationRecord> done, Commit(std::move(one), stages));
+  return std::move(done.front());
+}
+
 absl::Status Session::LockForCommit() {
   absl::Status status = root_locks_.AcquireIndefinite(RootLockKeys(in_flight_.locked_roots), Value(record_.id));
   if (status.ok()) {
     status = chunk_locks_.AcquireIndefinite(ChunkLockKeys(in_flight_.chunk_scope), Value(record_.id));
   }
-  keeper_.Drop(record_.id);
+  DropKept();
   return status;
 }
 
@@ -132,6 +149,13 @@ absl::StatusOr<Intent> Session::CommitIntent(std::vector<PlannedOperation> opera
   }
   CrashPoint("edit.locked_for_commit");
   const auto count = static_cast<int64_t>(operations.size());
+  for (size_t i = 1; i < operations.size(); ++i) {
+    in_flight_.followers.push_back(operations[i].record.id);
+  }
+  // Before the times are given: the row says that they are later than any given until now.
+  if (absl::Status status = count > 1 ? WriteInFlight() : absl::OkStatus(); !status.ok()) {
+    return Fail(status);
+  }
   absl::StatusOr<absl::Time> first = log_.NextCommitTime(clock_.Now(), count);
   if (!first.ok()) {
     return Fail(first.status());
@@ -148,9 +172,6 @@ absl::StatusOr<Intent> Session::CommitIntent(std::vector<PlannedOperation> opera
     record.status = OperationStatus::kWriteStarted;
     record.time = times[i];
     record.chunk_scope = i == 0 ? in_flight_.chunk_scope : std::vector<graph::NodeId>{};
-    if (i > 0) {
-      in_flight_.followers.push_back(record.id);
-    }
     Draft::FinalTimes(times, operations[i].plan);
     intents.push_back(MakeIntent(record.id, times[i], std::move(operations[i].plan)));
     records.push_back(std::move(record));
@@ -158,10 +179,8 @@ absl::StatusOr<Intent> Session::CommitIntent(std::vector<PlannedOperation> opera
   Intent intent = std::move(intents.front());
   intent.followers.assign(std::make_move_iterator(intents.begin() + 1), std::make_move_iterator(intents.end()));
   absl::StatusOr<std::string> bytes = EncodeIntent(intent);
-  absl::Status written = bytes.ok() && count > 1 ? WriteInFlight() : bytes.status();
-  if (written.ok()) {
-    written = dataset_.intents().Write(IntentKey(record_.id), *bytes).status();
-  }
+  const absl::Status written =
+      bytes.ok() ? dataset_.intents().Write(IntentKey(record_.id), *bytes).status() : bytes.status();
   if (!written.ok()) {
     return Fail(written);
   }
@@ -177,7 +196,7 @@ absl::StatusOr<Intent> Session::CommitIntent(std::vector<PlannedOperation> opera
 
 absl::Status Session::Fail(const absl::Status& reason) {
   ended_ = true;
-  keeper_.Drop(record_.id);
+  DropKept();
   record_.status = OperationStatus::kException;
   record_.exception = std::string(reason.message());
   record_.failure = IsRejection(reason) ? OperationFailure::kRejected : OperationFailure::kFailed;

@@ -1,6 +1,6 @@
 // One operation from its first lock to its last: rows, locks and the commit, whatever the edit is.
 //
-//   Session session(dataset, clock, keeper, record);
+//   Session session(dataset, clock, record, &keeper);
 //   CLEAVE_RETURN_IF_ERROR(session.Begin(roots));          // row CREATED, root locks
 //   ... plan, with session.LockChunks(...) before voxels are read ...
 //   return session.Commit(std::move(operations), stages);  // indefinite locks, intent, apply, locks released
@@ -46,7 +46,8 @@ struct PlannedOperation {
 class Session {
  public:
   // `record` has an id; its status and time are the session's to set.
-  Session(graph::Dataset& dataset, Clock& clock, LockKeeper& keeper, OperationRecord record,
+  // Without a keeper nobody renews the locks.
+  Session(graph::Dataset& dataset, Clock& clock, OperationRecord record, LockKeeper* keeper = nullptr,
           absl::Duration lock_expiry = table::kLockExpiry);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -68,17 +69,21 @@ class Session {
   [[nodiscard]] absl::StatusOr<std::vector<OperationRecord>> Commit(std::vector<PlannedOperation> operations,
                                                                     Stages& stages);
 
+  // The same for one operation, of record().
+  [[nodiscard]] absl::StatusOr<OperationRecord> Commit(Plan plan, Stages& stages);
+
   // Ends the operation before its commit point; returns `reason`.
   absl::Status Fail(const absl::Status& reason);
 
  private:
   [[nodiscard]] absl::Status WriteInFlight();
+  void DropKept();
   [[nodiscard]] absl::StatusOr<Intent> CommitIntent(std::vector<PlannedOperation> operations, Stages& stages);
   [[nodiscard]] absl::Status LockForCommit();
 
   graph::Dataset& dataset_;
   Clock& clock_;
-  LockKeeper& keeper_;
+  LockKeeper* const keeper_;
   OperationLog log_;
   table::RowLocks root_locks_;
   table::RowLocks chunk_locks_;

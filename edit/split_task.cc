@@ -21,7 +21,7 @@ std::string TextOfSplit(const SplitRequest& request) {
                       "|", request.user);
 }
 
-std::vector<NodeId> SupervoxelsOf(const std::vector<MarkedPoint>& points) {
+std::vector<NodeId> IdsAt(const std::vector<MarkedPoint>& points) {
   std::vector<NodeId> ids;
   ids.reserve(points.size());
   for (const MarkedPoint& point : points) {
@@ -48,8 +48,8 @@ class MulticutTask final : public Task {
     requirements_.lock_chunks = lock_chunks;
     record.sources = request_.sources;
     record.sinks = request_.sinks;
-    record.source_supervoxels = SupervoxelsOf(requirements_.sources);
-    record.sink_supervoxels = SupervoxelsOf(requirements_.sinks);
+    record.source_supervoxels = IdsAt(requirements_.sources);
+    record.sink_supervoxels = IdsAt(requirements_.sinks);
     CLEAVE_ASSIGN_OR_RETURN(SplitPlan split, PlanSplit(draft, requirements_, stages));
     record.source_supervoxels = split.source_supervoxels;
     record.sink_supervoxels = split.sink_supervoxels;
@@ -67,7 +67,7 @@ class MulticutTask final : public Task {
     CLEAVE_RETURN_IF_ERROR(CheckSides(request_.sources, request_.sinks));
     CLEAVE_ASSIGN_OR_RETURN(requirements_.sources, LookUpPoints(draft, request_.sources));
     CLEAVE_ASSIGN_OR_RETURN(requirements_.sinks, LookUpPoints(draft, request_.sinks));
-    std::vector<NodeId> supervoxels = SupervoxelsOf(requirements_.sources);
+    std::vector<NodeId> supervoxels = IdsAt(requirements_.sources);
     for (const MarkedPoint& sink : requirements_.sinks) {
       supervoxels.push_back(sink.supervoxel);
     }

@@ -24,7 +24,7 @@ std::vector<NodeId> SortedOnce(std::vector<NodeId> ids) {
   return ids;
 }
 
-absl::StatusOr<std::vector<NodeId>> RootsOf(const Draft& draft, const std::vector<NodeId>& supervoxels) {
+absl::StatusOr<std::vector<NodeId>> RequireRoots(const Draft& draft, const std::vector<NodeId>& supervoxels) {
   CLEAVE_ASSIGN_OR_RETURN(std::vector<NodeId> roots, draft.Now().Roots(supervoxels));
   for (size_t i = 0; i < roots.size(); ++i) {
     if (roots[i] == NodeId{}) {
@@ -45,14 +45,14 @@ struct TaskMaker {
 
 absl::StatusOr<std::vector<NodeId>> Task::Resolve(const Draft& draft) {
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> supervoxels, Look(draft));
-  CLEAVE_ASSIGN_OR_RETURN(std::vector<NodeId> roots, RootsOf(draft, supervoxels));
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<NodeId> roots, RequireRoots(draft, supervoxels));
   CLEAVE_RETURN_IF_ERROR(Check(draft, supervoxels, roots));
   return SortedOnce(std::move(roots));
 }
 
 absl::StatusOr<std::vector<NodeId>> Task::RootsToLock(const Draft& draft) {
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> supervoxels, Look(draft));
-  CLEAVE_ASSIGN_OR_RETURN(std::vector<NodeId> roots, RootsOf(draft, supervoxels));
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<NodeId> roots, RequireRoots(draft, supervoxels));
   return SortedOnce(std::move(roots));
 }
 
