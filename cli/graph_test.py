@@ -10,6 +10,7 @@ The program is $CLEAVE_PROGRAM, else build/release/cleave.
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 import numpy as np
@@ -42,8 +43,25 @@ def run_json(*arguments, expect=OK, stdin=None):
     return json.loads(done.stdout)
 
 
+def keys_of(answer):
+    """Keys at any depth, but those that are names of users, operations or stored columns."""
+    if isinstance(answer, list):
+        return set().union(*map(keys_of, answer))
+    if not isinstance(answer, dict):
+        return set()
+    named = {"users", "operations"}
+    return set(answer).union(*(keys_of(v) for k, v in answer.items() if k not in named or isinstance(v, list)))
+
+
+def keys_in_manual(command):
+    section = (ROOT / "docs/cli.md").read_text().split(f"### graph {command}\n")[1].split("\n#")[0]
+    return set(re.findall(r"`([^`]+)`", section.split("\nJSON: ")[1]))
+
+
 def graph(command, project, *arguments, **more):
-    return run_json("graph", command, project, *arguments, **more)
+    answer = run_json("graph", command, project, *arguments, **more)
+    assert keys_of(answer) <= keys_in_manual(command), "the manual does not name all keys"
+    return answer
 
 
 def fail(code, *arguments, says):

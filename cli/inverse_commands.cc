@@ -1,3 +1,4 @@
+// `undo` and `redo`: the same but for what is asked of the editor.
 #include "CLI/CLI.hpp"
 #include "absl/time/clock.h"
 #include "cli/arguments.h"
@@ -12,11 +13,13 @@
 namespace cleave::cli {
 namespace {
 
-class RedoCommand final : public Command {
+using InverseEdit = absl::StatusOr<edit::EditReport> (edit::Editor::*)(const edit::InverseRequest&);
+
+class InverseCommand final : public Command {
  public:
-  CommandText text() const override {
-    return {"redo", "Edit", "Do again a merge or split that was undone", "cleave redo demo 7"};
-  }
+  InverseCommand(CommandText text, InverseEdit edit) : text_(std::move(text)), edit_(edit) {}
+
+  CommandText text() const override { return text_; }
 
   void Register(CLI::App& app) override {
     app.add_option("PROJECT", project_, "The project's folder")->required();
@@ -29,13 +32,15 @@ class RedoCommand final : public Command {
     CLEAVE_ASSIGN_OR_RETURN(request.operation, ParseOperation(operation_));
     CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console));
     const absl::Time start = absl::Now();
-    CLEAVE_ASSIGN_OR_RETURN(const edit::EditReport report, project.editor->Redo(request));
+    CLEAVE_ASSIGN_OR_RETURN(const edit::EditReport report, (project.editor.get()->*edit_)(request));
     const absl::Duration total = absl::Now() - start;
     console.Show(EditJson(report, total), EditText(report, total));
     return absl::OkStatus();
   }
 
  private:
+  const CommandText text_;
+  const InverseEdit edit_;
   std::string project_;
   std::string operation_;
   EditOptions options_;
@@ -43,6 +48,15 @@ class RedoCommand final : public Command {
 
 }  // namespace
 
-std::unique_ptr<Command> MakeRedoCommand() { return std::make_unique<RedoCommand>(); }
+std::unique_ptr<Command> MakeUndoCommand() {
+  return std::make_unique<InverseCommand>(
+      CommandText{"undo", "Edit", "Take back a merge or split", "cleave undo demo 7"}, &edit::Editor::Undo);
+}
+
+std::unique_ptr<Command> MakeRedoCommand() {
+  return std::make_unique<InverseCommand>(
+      CommandText{"redo", "Edit", "Do again a merge or split that was undone", "cleave redo demo 7"},
+      &edit::Editor::Redo);
+}
 
 }  // namespace cleave::cli
