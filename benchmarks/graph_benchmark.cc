@@ -28,11 +28,11 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include <nlohmann/json.hpp>
-#include <sys/resource.h>
 
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "base/status.h"
+#include "benchmarks/measure.h"
 #include "edit/operation_log.h"
 #include "edit/plan_rows.h"
 #include "graph/dataset.h"
@@ -61,16 +61,6 @@ struct Arguments {
   std::string project;
   bool json = false;
 };
-
-double SecondsSince(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-double PeakMemoryMiB() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024;
-}
 
 uint64_t Mix(uint64_t z) {
   z += 0x9e3779b97f4a7c15;

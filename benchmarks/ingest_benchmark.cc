@@ -22,6 +22,7 @@
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
 
+#include "benchmarks/measure.h"
 #include "ingest/ingest.h"
 #include "volume/label_source.h"
 #include "volume/neuropil.h"
@@ -40,17 +41,6 @@ struct Arguments {
   std::string folder = fs::temp_directory_path().string();
   bool json = false;
 };
-
-double SecondsSince(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-// The largest resident memory of this process so far, in MiB (ru_maxrss counts KiB on Linux).
-double PeakMemoryMiB() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024;
-}
 
 // Processor time of this process so far, over all threads.
 double ProcessorSeconds() {
