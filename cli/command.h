@@ -60,6 +60,7 @@ class Command {
 [[nodiscard]] std::unique_ptr<Command> MakeGraphRootsCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeGraphSafeTimeCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeInfoCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeIngestCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeInitCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeLeavesCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeLogCommand();

@@ -1,10 +1,7 @@
 #include "CLI/CLI.hpp"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
 #include "cli/arguments.h"
 #include "cli/command.h"
-#include "cli/json_text.h"
+#include "cli/ingest_report.h"
 #include "nlohmann/json.hpp"
 
 #include "base/status.h"
@@ -12,33 +9,6 @@
 
 namespace cleave::cli {
 namespace {
-
-Json ReportJson(const std::string& project, const ingest::IngestReport& report) {
-  Json json = {
-      {"project", project},
-      {"voxels", report.voxels},
-      {"chunks", report.chunks},
-      {"supervoxels", report.supervoxels},
-      {"edges", {{"inside", report.edges_inside}, {"between", report.edges_between}, {"cross", report.edges_cross}}},
-      {"l2_nodes", report.l2_nodes},
-      {"roots", report.roots},
-      {"seconds", {{"total", report.seconds}}}};
-  Json steps = Json::object();
-  for (const ingest::StepTime& step : report.steps) {
-    steps[absl::StrReplaceAll(step.step, {{" ", "_"}})] = step.thread_seconds;
-  }
-  json["thread_seconds"] = steps;
-  return json;
-}
-
-std::string ReportText(const std::string& project, const ingest::IngestReport& report) {
-  return absl::StrCat("made ", project, "\n  voxels       ", CountText(report.voxels), " in ", CountText(report.chunks),
-                      " chunks\n  supervoxels  ", CountText(report.supervoxels), "\n  edges        ",
-                      CountText(report.edges_inside), " inside chunks, ", CountText(report.edges_between), " between, ",
-                      CountText(report.edges_cross), " within a label\n  objects      ", CountText(report.roots),
-                      absl::StrFormat("\n  time         %.2f s, %.1f million voxels a second\n", report.seconds,
-                                      1e-6 * static_cast<double>(report.voxels) / report.seconds));
-}
 
 absl::StatusOr<ingest::BaseKind> ParseBase(absl::string_view text) {
   if (text == "copy") {
@@ -104,7 +74,7 @@ class InitCommand final : public Command {
       options_.fuse.push_back(parsed);
     }
     CLEAVE_ASSIGN_OR_RETURN(const ingest::IngestReport report, ingest::Ingest(options_, console.progress()));
-    console.Show(ReportJson(options_.project_folder, report), ReportText(options_.project_folder, report));
+    console.Show(IngestReportJson(options_.project_folder, report), IngestReportText(options_.project_folder, report));
     return absl::OkStatus();
   }
 

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
@@ -27,6 +28,8 @@ namespace fs = std::filesystem;
 
 constexpr char kProjectFile[] = "project.json";
 constexpr int64_t kStorageChunkVoxels = 64;  // along an axis
+constexpr char kGoOn[] =
+    "run the same `cleave ingest` again, which goes on; or, if `cleave init` made it, delete it and begin again";
 
 // The folder layout of a project: every path under it is made here.
 class ProjectFolder {
@@ -129,21 +132,49 @@ absl::StatusOr<bool> IngestEnded(const ProjectFolder& folder) {
   return absl::IsNotFound(sealed.status()) ? false : sealed;
 }
 
+// An empty folder, but for what a write of project.json leaves when it is stopped.
+bool IsAsGoodAsEmpty(const std::string& folder) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (!absl::StartsWith(entry.path().filename().string(), absl::StrCat(kProjectFile, "."))) {
+      return false;
+    }
+  }
+  return !error;
+}
+
 absl::Status CheckNothingIsThere(const ProjectFolder& folder) {
   std::error_code error;
   const fs::file_status status = fs::status(folder.path(), error);
   if (status.type() == fs::file_type::not_found ||
-      (status.type() == fs::file_type::directory && fs::is_empty(folder.path(), error) && !error)) {
+      (status.type() == fs::file_type::directory && IsAsGoodAsEmpty(folder.path()))) {
     return absl::OkStatus();
   }
   if (fs::exists(fs::path(folder.path()) / kProjectFile, error)) {
     const absl::StatusOr<bool> ended = IngestEnded(folder);
     return absl::AlreadyExistsError(
         ended.ok() && !*ended
-            ? absl::StrCat(folder.path(), " holds a project whose ingest did not end; delete it and begin again")
+            ? absl::StrCat(folder.path(), " holds a project whose ingest did not end; ", kGoOn)
             : absl::StrCat(folder.path(), " holds a Cleave project already; name another folder, or delete it"));
   }
   return absl::AlreadyExistsError(absl::StrCat(folder.path(), " exists and is not an empty folder; name another one"));
+}
+
+absl::Status CheckSameGraph(const GraphMeta& stored, const GraphMeta& asked) {
+  const auto differs = [](absl::string_view member) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("holds a project already, whose ", member, " is another; name another folder, or delete it"));
+  };
+  if (stored.graph_id != asked.graph_id) {
+    return differs("graph id");
+  }
+  if (stored.volume != asked.volume) {
+    return differs("volume");
+  }
+  if (stored.chunk_size != asked.chunk_size) {
+    return differs("chunk size");
+  }
+  return stored.voxel_size_nm == asked.voxel_size_nm ? absl::OkStatus() : differs("voxel size");
 }
 
 // Makes the fork, unless it is there. A crash between sealing and forking leaves none; but one that has data files and
@@ -220,24 +251,58 @@ Dataset::~Dataset() = default;
 
 absl::StatusOr<std::unique_ptr<Dataset>> Dataset::Create(const std::string& folder_name, const GraphMeta& meta) {
   CLEAVE_RETURN_IF_ERROR(ValidateGraphMeta(meta));
-  CLEAVE_ASSIGN_OR_RETURN(IdLayout layout, IdLayout::Create(meta.volume, meta.chunk_size));
   const ProjectFolder folder(folder_name);
   CLEAVE_RETURN_IF_ERROR(CheckNothingIsThere(folder));
+  CLEAVE_RETURN_IF_ERROR(OpenOriginal(meta).status());
+  CLEAVE_RETURN_IF_ERROR(folder.root()->Write(kProjectFile, EncodeGraphMeta(meta)).status());
+  return OpenUnsealed(folder_name);
+}
+
+// 1. project.json is there. The table comes next, the base last: where there is no base, the table holds nothing.
+// 2. Each is made unless it is there.
+absl::StatusOr<std::unique_ptr<Dataset>> Dataset::OpenUnsealed(const std::string& folder_name) {
+  const ProjectFolder folder(folder_name);
+  CLEAVE_ASSIGN_OR_RETURN(const GraphMeta meta, ReadMeta(folder));
+  CLEAVE_ASSIGN_OR_RETURN(IdLayout layout, IdLayout::Create(meta.volume, meta.chunk_size));
   CLEAVE_ASSIGN_OR_RETURN(std::shared_ptr<store::Store> original, OpenOriginal(meta));
-  const std::string json = EncodeGraphMeta(meta);
-  CLEAVE_RETURN_IF_ERROR(folder.root()->Write(kProjectFile, json).status());
-  CLEAVE_ASSIGN_OR_RETURN(const GraphMeta stored, DecodeGraphMeta(json));
+  const std::shared_ptr<store::Store> base = folder.base();
+  absl::StatusOr<std::unique_ptr<ocdbt::Database>> database = ocdbt::Database::Open(base);
+  const bool is_new = absl::IsNotFound(database.status());
+  if (is_new) {
+    std::error_code error;
+    fs::remove_all(folder.table(), error);
+  }
   CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<table::EmbeddedTable> table,
-                          table::EmbeddedTable::Open(folder.table(), {.create_if_missing = true}));
+                          table::EmbeddedTable::Open(folder.table(), {.create_if_missing = is_new}));
+  if (is_new) {
+    database = ocdbt::Database::Create(base, {});
+  }
+  CLEAVE_RETURN_IF_ERROR(database.status());
   auto dataset = std::unique_ptr<Dataset>(new Dataset);
-  dataset->state_ = std::make_unique<State>(folder, stored, std::move(layout), std::move(table));
+  dataset->state_ = std::make_unique<State>(folder, meta, std::move(layout), std::move(table));
   dataset->state_->original = std::move(original);
-  CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<ocdbt::Database> database, ocdbt::Database::Create(folder.base(), {}));
-  auto store = std::make_shared<ocdbt::DatabaseStore>(std::shared_ptr<ocdbt::Database>(std::move(database)));
-  CLEAVE_RETURN_IF_ERROR(volume::Volume::Create(store, "", SegmentationInfo(meta)).status());
-  CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<ocdbt::Database> reopened, ocdbt::Database::Open(folder.base()));
+  auto store = std::make_shared<ocdbt::DatabaseStore>(std::shared_ptr<ocdbt::Database>(*std::move(database)));
+  absl::Status there = volume::Volume::Open(store, "").status();
+  if (absl::IsNotFound(there)) {
+    there = volume::Volume::Create(store, "", SegmentationInfo(meta)).status();
+  }
+  CLEAVE_RETURN_IF_ERROR(there);
+  CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<ocdbt::Database> reopened, ocdbt::Database::Open(base));
   CLEAVE_RETURN_IF_ERROR(dataset->state_->Use(std::move(reopened)));
   return dataset;
+}
+
+absl::StatusOr<std::unique_ptr<Dataset>> Dataset::CreateOrResume(const std::string& folder_name,
+                                                                 const GraphMeta& meta) {
+  const ProjectFolder folder(folder_name);
+  const absl::StatusOr<GraphMeta> stored = ReadMeta(folder);
+  if (absl::IsNotFound(stored.status())) {
+    return Create(folder_name, meta);
+  }
+  CLEAVE_RETURN_IF_ERROR(stored.status());
+  CLEAVE_RETURN_IF_ERROR(Annotate(CheckSameGraph(*stored, meta), folder.path()));
+  CLEAVE_ASSIGN_OR_RETURN(const bool ended, IngestEnded(folder));
+  return ended ? Open(folder_name) : OpenUnsealed(folder_name);
 }
 
 absl::StatusOr<std::unique_ptr<Dataset>> Dataset::Open(const std::string& folder_name) {
@@ -250,8 +315,7 @@ absl::StatusOr<std::unique_ptr<Dataset>> Dataset::Open(const std::string& folder
   }
   CLEAVE_ASSIGN_OR_RETURN(const bool ended, IngestEnded(folder));
   if (!ended) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the ingest of ", folder.path(), " did not end; delete the folder and ingest again"));
+    return absl::FailedPreconditionError(absl::StrCat("the ingest of ", folder.path(), " did not end; ", kGoOn));
   }
   if (absl::IsFailedPrecondition(table.status())) {
     return absl::DataLossError(table.status().message());
@@ -266,6 +330,7 @@ absl::StatusOr<std::unique_ptr<Dataset>> Dataset::Open(const std::string& folder
 }
 
 const GraphMeta& Dataset::meta() const { return state_->meta; }
+bool Dataset::sealed() const { return state_->sealed; }
 const IdLayout& Dataset::layout() const { return state_->layout; }
 table::Table& Dataset::table() { return *state_->table; }
 EdgeFiles& Dataset::edges() { return state_->edges; }

@@ -64,12 +64,19 @@ class Dataset {
   // is ever written.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Dataset>> Create(const std::string& folder,
                                                                        const GraphMeta& meta);
+  // Create, or what a Create or an ingest that was stopped has left: its base is unsealed, and what is missing is made.
+  // Of a project that is whole: Open. FAILED_PRECONDITION, naming the member, when the stored meta differs from `meta`
+  // in anything but the time of ingest; else errors as Create and Open.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Dataset>> CreateOrResume(const std::string& folder,
+                                                                               const GraphMeta& meta);
   // Opens a project whose base is sealed, and its fork. NOT_FOUND when the folder is not a project; FAILED_PRECONDITION
   // when its ingest never ended, or the original of an overlay has changed; UNAVAILABLE when another process has it
   // open; DATA_LOSS naming what is damaged.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Dataset>> Open(const std::string& folder);
 
   [[nodiscard]] const GraphMeta& meta() const;
+  // Whether ingest has ended.
+  [[nodiscard]] bool sealed() const;
   [[nodiscard]] const IdLayout& layout() const;
   [[nodiscard]] table::Table& table();
   [[nodiscard]] EdgeFiles& edges();
@@ -100,6 +107,7 @@ class Dataset {
 
  private:
   Dataset();
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Dataset>> OpenUnsealed(const std::string& folder);
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -19,6 +19,7 @@ static_assert(std::endian::native == std::endian::little, "edge arrays are copie
 
 constexpr int kCompressionLevel = 3;
 constexpr uint64_t kLargestFile = uint64_t{1} << 32;  // a frame that claims more is damaged
+constexpr uint64_t kLargestRatio = 40000;             // zstd's own limit: 128 KiB from a block of 4 bytes
 
 template <typename T, typename Get>
 std::string PackColumn(const std::vector<Edge>& edges, Get get) {
@@ -49,7 +50,10 @@ absl::StatusOr<std::vector<Edge>> Unpack(const proto::Edges& message, absl::stri
   if (message.node_ids1().size() != count * sizeof(uint64_t) ||
       message.node_ids2().size() != count * sizeof(uint64_t) || message.affinities().size() != count * sizeof(float) ||
       message.areas().size() != count * sizeof(uint64_t)) {
-    return absl::DataLossError(absl::StrCat("the arrays of the ", category, " edges differ in length"));
+    return absl::DataLossError(
+        absl::StrCat("the arrays of the ", category, " edges differ in length: ", message.node_ids1().size(),
+                     " bytes of first ids, ", message.node_ids2().size(), " of second ids, ",
+                     message.affinities().size(), " of affinities, ", message.areas().size(), " of areas"));
   }
   std::vector<Edge> edges(count);
   for (size_t i = 0; i < count; ++i) {
@@ -59,15 +63,38 @@ absl::StatusOr<std::vector<Edge>> Unpack(const proto::Edges& message, absl::stri
   return edges;
 }
 
+// For frames that do not state their size, as a streaming compressor leaves them.
+absl::StatusOr<std::string> DecompressStream(absl::string_view bytes) {
+  const std::unique_ptr<ZSTD_DCtx, size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
+  ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
+  std::string content;
+  for (size_t left = 1; left != 0;) {
+    const size_t done = content.size();
+    content.resize(done + ZSTD_DStreamOutSize());
+    ZSTD_outBuffer out{content.data(), content.size(), done};
+    left = ZSTD_decompressStream(context.get(), &out, &in);
+    content.resize(out.pos);
+    if (ZSTD_isError(left) != 0 || content.size() > kLargestFile ||
+        (left != 0 && in.pos == in.size && out.pos < out.size)) {
+      return absl::DataLossError("the zstd frame is damaged or cut short");
+    }
+  }
+  return in.pos == in.size ? absl::StatusOr<std::string>(std::move(content))
+                           : absl::DataLossError("bytes follow the zstd frame");
+}
+
 absl::StatusOr<std::string> Decompress(absl::string_view bytes) {
   const unsigned long long size = ZSTD_getFrameContentSize(bytes.data(), bytes.size());
-  if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > kLargestFile) {
-    return absl::DataLossError("not a zstd frame of a stated, plausible size");
+  if (size == ZSTD_CONTENTSIZE_UNKNOWN) {
+    return DecompressStream(bytes);
+  }
+  if (size == ZSTD_CONTENTSIZE_ERROR || size > kLargestFile || size > kLargestRatio * bytes.size()) {
+    return absl::DataLossError("not a zstd frame of a plausible size");
   }
   std::string content(size, '\0');
   const size_t written = ZSTD_decompress(content.data(), content.size(), bytes.data(), bytes.size());
   if (ZSTD_isError(written) != 0 || written != size) {
-    return absl::DataLossError("the zstd frame is damaged");
+    return absl::DataLossError("the zstd frame is damaged or cut short");
   }
   return content;
 }
@@ -129,7 +156,13 @@ absl::Status EdgeFiles::Write(ChunkPoint chunk, const ChunkEdges& edges) {
   if (edges.in.empty() && edges.between.empty() && edges.cross.empty()) {
     return absl::OkStatus();
   }
-  return store_->Write(FileName(chunk), EncodeChunkEdges(edges)).status();
+  return WriteEncoded(chunk, EncodeChunkEdges(edges));
 }
+
+absl::Status EdgeFiles::WriteEncoded(ChunkPoint chunk, absl::string_view bytes) {
+  return store_->Write(FileName(chunk), bytes).status();
+}
+
+absl::Status EdgeFiles::Remove(ChunkPoint chunk) { return store_->Delete(FileName(chunk)); }
 
 }  // namespace cleave::graph

@@ -72,6 +72,10 @@ class EdgeFiles {
   [[nodiscard]] absl::StatusOr<std::vector<ChunkEdges>> ReadMany(std::span<const ChunkPoint> chunks) const;
   // Replaces a chunk's file; writes none when there are no edges.
   [[nodiscard]] absl::Status Write(ChunkPoint chunk, const ChunkEdges& edges);
+  // The same with the bytes of a file that DecodeChunkEdges has read.
+  [[nodiscard]] absl::Status WriteEncoded(ChunkPoint chunk, absl::string_view bytes);
+  // Removes a chunk's file, if there is one.
+  [[nodiscard]] absl::Status Remove(ChunkPoint chunk);
 
   [[nodiscard]] static std::string FileName(ChunkPoint chunk);
 

@@ -9,11 +9,13 @@
 #include "ingest/atomic_layer.h"
 
 #include <algorithm>
-#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
 #include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 
 #include "base/parallel.h"
 #include "base/status.h"
@@ -27,7 +29,7 @@ namespace cleave::ingest {
 namespace {
 
 using graph::Dataset;
-using graph::PlannedNode;
+using graph::NodeId;
 using graph::Segment;
 
 constexpr int64_t kChunksPerThread = 8;  // in a group, so that no thread waits for long
@@ -39,7 +41,7 @@ class AtomicLayer {
   AtomicLayer(const Workplace& workplace, const AtomicLayerInput& input)
       : dataset_(workplace.dataset),
         layout_(workplace.dataset.layout()),
-        counts_(layout_.ChunkCounts(graph::kL2Layer)),
+        lattice_(layout_.ChunkCounts(graph::kL2Layer)),
         source_shift_(input.source.bounds().lo - layout_.volume().lo),
         workplace_(workplace),
         input_(input) {}
@@ -48,16 +50,17 @@ class AtomicLayer {
     if (!overlay_) {
       CLEAVE_ASSIGN_OR_RETURN(voxel_writer_, VoxelWriter::Create(dataset_));
     }
-    const int64_t group_planes = CeilDivide(kChunksPerThread * workplace_.threads, counts_.x * counts_.y);
+    const int64_t group_planes = CeilDivide(kChunksPerThread * workplace_.threads, lattice_.x * lattice_.y);
     workplace_.progress.Begin("supervoxels", Count(layout_.volume().extent()), "voxels");
-    for (int64_t begin = 0; begin < counts_.z; begin += group_planes) {
-      CLEAVE_RETURN_IF_ERROR(MakeGroup({begin, std::min(begin + group_planes, counts_.z)}));
+    for (int64_t begin = 0; begin < lattice_.z; begin += group_planes) {
+      CLEAVE_RETURN_IF_ERROR(MakeGroup({begin, std::min(begin + group_planes, lattice_.z)}));
     }
     if (!overlay_) {
       CLEAVE_RETURN_IF_ERROR(clock().Time(Step::kWriteVoxels, [&] { return voxel_writer_->Finish(); }));
     }
     workplace_.progress.End();
-    return AtomicLayerCounts{supervoxels_, edges_inside_, edges_between_ends_ / 2, edges_cross_ends_ / 2, l2_nodes_};
+    const absl::MutexLock lock(&mutex_);
+    return counts_;
   }
 
  private:
@@ -72,11 +75,11 @@ class AtomicLayer {
 
   absl::Status MakeGroup(const Planes& group) {
     for (int64_t z = group.begin; z < group.end; ++z) {
-      planes_[z].resize(static_cast<size_t>(counts_.x * counts_.y));
+      planes_[z].resize(static_cast<size_t>(lattice_.x * lattice_.y));
     }
     CLEAVE_RETURN_IF_ERROR(
         ForChunks(group, workplace_.threads, [&](ChunkPoint chunk) { return LabelChunk(chunk, ChunkAt(chunk)); }));
-    const Planes known{std::max<int64_t>(group.begin - 1, 0), group.end == counts_.z ? group.end : group.end - 1};
+    const Planes known{std::max<int64_t>(group.begin - 1, 0), group.end == lattice_.z ? group.end : group.end - 1};
     CLEAVE_RETURN_IF_ERROR(ForChunks(known, kConnectorsPerThread * workplace_.threads,
                                      [&](ChunkPoint chunk) { return ConnectChunk(chunk); }));
     planes_.erase(planes_.begin(), planes_.lower_bound(known.end - 1));
@@ -85,14 +88,14 @@ class AtomicLayer {
 
   // Calls body(chunk) for all chunks of `planes`.
   absl::Status ForChunks(const Planes& planes, int threads, const std::function<absl::Status(ChunkPoint)>& body) const {
-    const int64_t per_plane = counts_.x * counts_.y;
+    const int64_t per_plane = lattice_.x * lattice_.y;
     return ParallelFor((planes.end - planes.begin) * per_plane, threads, [&](int64_t i) {
-      return body({i % counts_.x, i / counts_.x % counts_.y, planes.begin + i / per_plane});
+      return body({i % lattice_.x, i / lattice_.x % lattice_.y, planes.begin + i / per_plane});
     });
   }
 
   ChunkSupervoxels& ChunkAt(ChunkPoint chunk) {
-    return planes_.at(chunk.z)[static_cast<size_t>(chunk.x + counts_.x * chunk.y)];
+    return planes_.at(chunk.z)[static_cast<size_t>(chunk.x + lattice_.x * chunk.y)];
   }
 
   absl::Status LabelChunk(ChunkPoint position, ChunkSupervoxels& result) {
@@ -116,8 +119,8 @@ class AtomicLayer {
     for (int64_t step = 0; step < 27; ++step) {
       const ChunkPoint offset{step % 3 - 1, step / 3 % 3 - 1, step / 9 - 1};
       const ChunkPoint other = chunk + offset;
-      if (other.x >= 0 && other.x < counts_.x && other.y >= 0 && other.y < counts_.y && other.z >= 0 &&
-          other.z < counts_.z) {
+      if (other.x >= 0 && other.x < lattice_.x && other.y >= 0 && other.y < lattice_.y && other.z >= 0 &&
+          other.z < lattice_.z) {
         neighbourhood.Set(offset, &ChunkAt(other));
       }
     }
@@ -126,47 +129,35 @@ class AtomicLayer {
 
   absl::Status ConnectChunk(ChunkPoint position) {
     const Neighbourhood neighbourhood = NeighbourhoodOf(position);
-    const AtomicEdges edges =
-        clock().Time(Step::kEdges, [&] { return MakeEdges(dataset_.meta().voxel_size_nm, neighbourhood); });
+    const std::span<const NodeId> supervoxels = neighbourhood.middle().supervoxels();
+    AtomicChunk chunk{position, {supervoxels.begin(), supervoxels.end()}, {}};
+    chunk.edges = clock().Time(Step::kEdges, [&] { return MakeEdges(dataset_.meta().voxel_size_nm, neighbourhood); });
     CLEAVE_RETURN_IF_ERROR(
-        clock().Time(Step::kWriteEdges, [&] { return dataset_.edges().Write(position, edges.all); }));
-    supervoxels_ += neighbourhood.middle().count();
-    edges_inside_ += static_cast<int64_t>(edges.all.in.size());
-    edges_between_ends_ += static_cast<int64_t>(edges.all.between.size());
-    edges_cross_ends_ += static_cast<int64_t>(edges.all.cross.size());
-    return clock().Time(Step::kRows, [&] { return WriteL2Nodes(neighbourhood.middle(), edges); });
+        clock().Time(Step::kWriteEdges, [&] { return dataset_.edges().Write(position, chunk.edges.all); }));
+    return clock().Time(Step::kRows, [&] { return WriteRows(chunk); });
   }
 
-  absl::Status WriteL2Nodes(const ChunkSupervoxels& chunk, const AtomicEdges& edges) {
-    const ChunkPoint position = chunk.position;
-    const std::vector<PlannedNode> nodes = MakeL2Nodes(layout_, position, chunk.supervoxels(), edges);
-    if (nodes.empty()) {
-      return absl::OkStatus();
-    }
-    l2_nodes_ += static_cast<int64_t>(nodes.size());
+  absl::Status WriteRows(const AtomicChunk& chunk) {
     std::vector<table::RowMutation> rows;
-    for (const PlannedNode& node : nodes) {
-      AppendNodeRows(node, dataset_.meta().ingested, rows);
+    const AtomicLayerCounts counts = AppendAtomicRows(layout_, chunk, dataset_.meta().ingested, rows);
+    {
+      const absl::MutexLock lock(&mutex_);
+      counts_ += counts;
     }
-    AppendCounterRow(layout_, {graph::kSupervoxelLayer, position}, layout_.SegmentOf(chunk.ids.back()), rows);
-    AppendCounterRow(layout_, {graph::kL2Layer, position}, Segment{nodes.size()}, rows);
-    return dataset_.ApplyUnsynced(rows);
+    return rows.empty() ? absl::OkStatus() : dataset_.ApplyUnsynced(rows);
   }
 
   Dataset& dataset_;
   const graph::IdLayout& layout_;
-  const ChunkPoint counts_;        // chunks along each axis
+  const ChunkPoint lattice_;       // chunks along each axis
   const VoxelPoint source_shift_;  // from the project's voxels to the source's
   const Workplace& workplace_;
   const AtomicLayerInput& input_;
   const bool overlay_ = dataset_.meta().original.has_value();
   std::unique_ptr<VoxelWriter> voxel_writer_;  // none for an overlay
   std::map<int64_t, Plane> planes_;            // by z; those that still have a use
-  std::atomic<int64_t> supervoxels_ = 0;
-  std::atomic<int64_t> edges_inside_ = 0;
-  std::atomic<int64_t> edges_between_ends_ = 0;
-  std::atomic<int64_t> edges_cross_ends_ = 0;
-  std::atomic<int64_t> l2_nodes_ = 0;
+  absl::Mutex mutex_;
+  AtomicLayerCounts counts_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace

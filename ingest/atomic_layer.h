@@ -9,6 +9,7 @@
 #include "base/progress.h"
 #include "graph/dataset.h"
 #include "ingest/label_map.h"
+#include "ingest/node_rows.h"
 #include "ingest/step_clock.h"
 #include "volume/label_source.h"
 
@@ -28,16 +29,8 @@ struct AtomicLayerInput {
   const LabelMap& pieces;  // of an overlay: GivenSupervoxels::pieces
 };
 
-struct AtomicLayerCounts {
-  int64_t supervoxels = 0;
-  int64_t edges_inside = 0;
-  int64_t edges_between = 0;  // each counted once though stored on both sides
-  int64_t edges_cross = 0;    // likewise
-  int64_t l2_nodes = 0;
-};
-
-// Writes voxels, edge files and rows of layers 1 and 2, in parallel over chunks. Of an overlay the voxels are read and
-// checked only: INVALID_ARGUMENT as TakeSupervoxels.
+// Labels become the input that rows are made of (AtomicChunk): writes voxels, edge files and rows of layers 1 and 2, in
+// parallel over chunks. Of an overlay the voxels are read and checked only: INVALID_ARGUMENT as TakeSupervoxels.
 [[nodiscard]] absl::StatusOr<AtomicLayerCounts> MakeAtomicLayer(const Workplace& workplace,
                                                                 const AtomicLayerInput& input);
 

@@ -75,19 +75,18 @@ absl::StatusOr<ChildNode> DecodeNode(const table::Row& row, const std::vector<ta
 
 }  // namespace
 
-std::vector<PlannedNode> MakeL2Nodes(const IdLayout& layout, ChunkPoint chunk, std::span<const NodeId> supervoxels,
-                                     const AtomicEdges& edges) {
+std::vector<PlannedNode> MakeL2Nodes(const IdLayout& layout, const AtomicChunk& chunk) {
   std::vector<PlannedNode> nodes;
   absl::flat_hash_map<NodeId, size_t> index_of;
-  for (std::vector<NodeId>& component :
-       graph::ComponentsOf({supervoxels.begin(), supervoxels.end()}, edges.active_inside)) {
+  index_of.reserve(chunk.supervoxels.size());
+  for (std::vector<NodeId>& component : graph::ComponentsOf(chunk.supervoxels, chunk.edges.active_inside)) {
     for (const NodeId supervoxel : component) {
       index_of[supervoxel] = nodes.size();
     }
-    const NodeId id = layout.MakeNode({graph::kL2Layer, chunk}, Segment{nodes.size() + 1});
+    const NodeId id = layout.MakeNode({graph::kL2Layer, chunk.position}, Segment{nodes.size() + 1});
     nodes.push_back({id, std::move(component), {}});
   }
-  for (const EdgeEnds& edge : edges.active_leaving) {
+  for (const EdgeEnds& edge : chunk.edges.active_leaving) {
     nodes[index_of.at(edge.node1)].cross_edges[layout.EdgeLayer(edge.node1, edge.node2)].push_back(edge);
   }
   return nodes;

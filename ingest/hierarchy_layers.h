@@ -17,11 +17,17 @@
 
 namespace cleave::ingest {
 
-// The L2 nodes over the supervoxels of one chunk (ascending), ascending by their smallest supervoxel: the pieces that
-// active edges inside the chunk hold together. Segments count from 1.
-[[nodiscard]] std::vector<graph::PlannedNode> MakeL2Nodes(const graph::IdLayout& layout, ChunkPoint chunk,
-                                                          std::span<const graph::NodeId> supervoxels,
-                                                          const AtomicEdges& edges);
+// All that is known of one chunk's atomic layer: what every ingest makes of its input, whatever that is, and what rows
+// are made of. REQUIRES of `edges`: ends in this chunk are among `supervoxels`.
+struct AtomicChunk {
+  ChunkPoint position;
+  std::vector<graph::NodeId> supervoxels;  // ascending
+  AtomicEdges edges;
+};
+
+// The L2 nodes of a chunk, ascending by their smallest supervoxel: the pieces that active edges inside the chunk hold
+// together. Segments count from 1, so the same input gives the same ids.
+[[nodiscard]] std::vector<graph::PlannedNode> MakeL2Nodes(const graph::IdLayout& layout, const AtomicChunk& chunk);
 
 // A node of the layer below, as far as its parent's making needs it.
 struct ChildNode {

@@ -10,50 +10,25 @@
 #include "graph/dataset.h"
 #include "ingest/atomic_layer.h"
 #include "ingest/parent_layer.h"
+#include "ingest/report.h"
 #include "ingest/request.h"
 #include "ingest/step_clock.h"
 
 namespace cleave::ingest {
-namespace {
 
 using graph::Dataset;
 using graph::GraphMeta;
 
-absl::Status Seal(const Workplace& workplace) {
-  workplace.progress.Begin("sealing", 0, "");
-  CLEAVE_RETURN_IF_ERROR(workplace.clock.Time(Step::kSeal, [&] { return workplace.dataset.SealBase(); }));
-  workplace.progress.End();
-  return absl::OkStatus();
-}
-
-IngestReport MakeReport(const Workplace& workplace, const AtomicLayerCounts& counts) {
-  const graph::IdLayout& layout = workplace.dataset.layout();
-  const ChunkPoint chunks = layout.ChunkCounts(graph::kL2Layer);
-  IngestReport report;
-  report.voxels = Count(layout.volume().extent());
-  report.chunks = chunks.x * chunks.y * chunks.z;
-  report.supervoxels = counts.supervoxels;
-  report.edges_inside = counts.edges_inside;
-  report.edges_between = counts.edges_between;
-  report.edges_cross = counts.edges_cross;
-  report.l2_nodes = counts.l2_nodes;
-  for (size_t i = 0; i < kStepNames.size(); ++i) {
-    report.steps.push_back({kStepNames[i], workplace.clock.Seconds(static_cast<Step>(i))});
-  }
-  return report;
-}
+namespace {
 
 // Steps 2 and 3.
 absl::StatusOr<IngestReport> Fill(const Workplace& workplace, const AtomicLayerInput& input) {
   CLEAVE_ASSIGN_OR_RETURN(const AtomicLayerCounts counts, MakeAtomicLayer(workplace, input));
-  int64_t roots = 0;
-  for (int layer = graph::kL2Layer + 1; layer <= workplace.dataset.layout().layer_count(); ++layer) {
-    CLEAVE_ASSIGN_OR_RETURN(const int64_t new_roots, MakeParentLayer(workplace, layer));
-    roots += new_roots;
-  }
-  CLEAVE_RETURN_IF_ERROR(Seal(workplace));
+  IngestState state{.layer = graph::kL2Layer + 1};
+  CLEAVE_RETURN_IF_ERROR(MakeParentLayers(workplace, Resumable::kNo, state));
+  CLEAVE_RETURN_IF_ERROR(SealProject(workplace));
   IngestReport report = MakeReport(workplace, counts);
-  report.roots = roots;
+  report.roots = state.roots;
   return report;
 }
 

@@ -1,4 +1,4 @@
-// One layer of parents over a whole project.
+// The layers of parents over a whole project.
 #pragma once
 
 #include <cstdint>
@@ -6,12 +6,19 @@
 #include "absl/status/statusor.h"
 
 #include "ingest/atomic_layer.h"
+#include "ingest/ingest_state.h"
 
 namespace cleave::ingest {
 
-// Gives every node of layer `layer` - 1 its parent and returns how many of the new nodes are roots. The layer below
-// must be whole. Chunks are planned in parallel, batch by batch, and ids given out in the order of chunks; so the ids
-// do not depend on the threads' pace.
-[[nodiscard]] absl::StatusOr<int64_t> MakeParentLayer(const Workplace& workplace, int layer);
+// Whether an ingest can go on after it was stopped.
+enum class Resumable {
+  kNo,   // rows go to the table in bulk; the state stays in memory
+  kYes,  // the state is stored with each batch of rows, and no batch can be lost while a later one is kept
+};
+
+// Makes all layers of parents from `state.layer` on, beginning with its chunk `state.next_chunk`, and moves `state` on.
+// Chunks are planned in parallel, batch by batch, and ids given out in the order of chunks; so the ids depend neither
+// on the threads' pace, nor on where an earlier run was stopped. REQUIRES: the layers below are whole.
+[[nodiscard]] absl::Status MakeParentLayers(const Workplace& workplace, Resumable resumable, IngestState& state);
 
 }  // namespace cleave::ingest
