@@ -92,7 +92,8 @@ absl::StatusOr<Box> ParseBox(absl::string_view text) {
 absl::StatusOr<absl::Time> ParseTime(absl::string_view text) {
   constexpr double kLatestSecond = 1e11;
   if (double seconds = 0; absl::SimpleAtod(text, &seconds) && std::abs(seconds) < kLatestSecond) {
-    return absl::UnixEpoch() + absl::Seconds(seconds);
+    // A double holds microseconds of our time, but not exactly; the milliseconds of a table must not fall short.
+    return absl::FromUnixMicros(std::llround(seconds * 1e6));
   }
   absl::Time time;
   std::string error;

@@ -2,6 +2,7 @@
 // Method: good and bad texts, the limits among them.
 #include "cli/arguments.h"
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -61,6 +62,10 @@ TEST(ParseTime, TakesRfc3339AndSeconds) {
   EXPECT_EQ(ParseTime("2026-01-31T13:00:00.123+01:00").value(), time);
   EXPECT_EQ(absl::ToUnixSeconds(ParseTime("1769860800").value()), 1769860800);
   EXPECT_NEAR(absl::ToDoubleSeconds(ParseTime("1769860800.5").value() - absl::FromUnixSeconds(1769860800)), 0.5, 1e-6);
+  for (int64_t ms = 1795551771000; ms < 1795551772000; ++ms) {  // none falls short of its millisecond
+    const std::string text = absl::StrCat(ms / 1000, ".", absl::Dec(ms % 1000, absl::kZeroPad3));
+    EXPECT_EQ(ParseTime(text).value(), absl::FromUnixMillis(ms));
+  }
   for (const char* text : {"", "yesterday", "2026-01-31", "infinite-future", "inf", "nan", "1e300"}) {
     ExpectRefused(ParseTime(text), "time");
   }
