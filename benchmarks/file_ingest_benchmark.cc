@@ -1,12 +1,13 @@
 // How fast edge and component files become a project: supervoxels a minute, by step, bytes on disk, memory.
 //
-//   file_ingest_benchmark [--chunks X,Y,Z] [--threads N] [--folder FOLDER] [--json]
+//   file_ingest_benchmark [--chunks X,Y,Z] [--bundle N] [--threads N] [--folder FOLDER] [--json]
 //
 // Synthetic input: chunks of 64^3 voxels (default 10,10,12 of them: 4.9 million supervoxels), each of 16^3 supervoxels
 // of 4^3 voxels. Neighbours of six sides have an edge, about 3 a supervoxel; those across a border along x are
-// cross-chunk edges. A bundle of 4 x 4 rows of supervoxels along x is one component, so objects run through the whole
-// volume. The files are written first, which is not timed; the segmentation is computed when it is read. The project is
-// made in a new folder below --folder (default: the folder for temporary files) and removed.
+// cross-chunk edges. A bundle of N x N rows of supervoxels along x (default 1) is one component, so objects run through
+// the volume, and an L2 node holds 16 N^2 supervoxels. The files are written first, which is not timed; the
+// segmentation is computed when it is read. The project is made in a new folder below --folder (default: the folder for
+// temporary files) and removed.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -38,11 +39,11 @@ using graph::NodeId;
 constexpr int64_t kChunkVoxels = 64;
 constexpr int64_t kBlockVoxels = 4;
 constexpr int64_t kBlocks = kChunkVoxels / kBlockVoxels;  // of a chunk, along an axis
-constexpr int64_t kBundle = 4;                            // blocks along y and z
 
 struct Arguments {
   ChunkPoint chunks{10, 10, 12};
   int threads = DefaultThreadCount();
+  int64_t bundle = 1;  // blocks along y and z
   std::string folder = fs::temp_directory_path().string();
   bool json = false;
 };
@@ -92,7 +93,8 @@ class Blocks final : public volume::LabelSource {
 
 class Generator {
  public:
-  Generator(const Blocks& blocks, std::string folder) : blocks_(blocks), folder_(std::move(folder)) {}
+  Generator(const Blocks& blocks, std::string folder, int64_t bundle)
+      : blocks_(blocks), folder_(std::move(folder)), bundle_(bundle) {}
 
   void Write() const {
     fs::create_directories(folder_ + "/edges");
@@ -139,7 +141,7 @@ class Generator {
     std::map<std::pair<int64_t, int64_t>, ingest::Component> bundles;
     ForBlocks(chunk, 1, [&](BlockPoint p) {
       if (blocks_.Contains(p)) {
-        bundles[{p.y / kBundle, p.z / kBundle}].push_back(blocks_.Id(p));
+        bundles[{p.y / bundle_, p.z / bundle_}].push_back(blocks_.Id(p));
       }
     });
     std::vector<ingest::Component> components;
@@ -162,6 +164,7 @@ class Generator {
 
   const Blocks& blocks_;
   std::string folder_;
+  int64_t bundle_;
 };
 
 double ProcessorSeconds() {
@@ -201,6 +204,9 @@ std::optional<Arguments> Parse(int argc, char** argv) {
     if (option == "--folder" && !value.empty()) {
       arguments.folder = value;
     } else if (option == "--threads" && absl::SimpleAtoi(value, &arguments.threads) && arguments.threads > 0) {
+      continue;
+    } else if (option == "--bundle" && absl::SimpleAtoi(value, &arguments.bundle) && arguments.bundle > 0 &&
+               kBlocks % arguments.bundle == 0) {
       continue;
     } else if (option == "--chunks" && fields.size() == 3 && absl::SimpleAtoi(fields[0], &arguments.chunks.x) &&
                absl::SimpleAtoi(fields[1], &arguments.chunks.y) && absl::SimpleAtoi(fields[2], &arguments.chunks.z)) {
@@ -242,7 +248,9 @@ void Show(const Arguments& arguments, const ingest::IngestReport& report, const 
 int Run(int argc, char** argv) {
   const std::optional<Arguments> arguments = Parse(argc, argv);
   if (!arguments.has_value()) {
-    std::fprintf(stderr, "usage: file_ingest_benchmark [--chunks X,Y,Z] [--threads N] [--folder FOLDER] [--json]\n");
+    std::fprintf(
+        stderr,
+        "usage: file_ingest_benchmark [--chunks X,Y,Z] [--bundle N] [--threads N] [--folder FOLDER] [--json]\n");
     return 2;
   }
   std::string folder = arguments->folder + "/file_ingest_benchmark.XXXXXX";
@@ -251,7 +259,7 @@ int Run(int argc, char** argv) {
     return 1;
   }
   const Blocks blocks(arguments->chunks);
-  Generator(blocks, folder).Write();
+  Generator(blocks, folder, arguments->bundle).Write();
   ingest::FileIngestOptions options;
   options.base.project_folder = folder + "/project";
   options.base.labels = blocks.Describe();

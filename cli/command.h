@@ -88,6 +88,8 @@ class Command {
 [[nodiscard]] std::unique_ptr<Command> MakeRootCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeServeCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeSplitCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeTableDumpCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeTableLoadCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeTouchingCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeUndoCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeUnprotectCommand();

@@ -46,6 +46,8 @@ std::vector<std::unique_ptr<Command>> MakeCommands() {
                           MakeGenerateCommand,
                           MakeTouchingCommand,
                           MakeAgreementCommand,
+                          MakeTableDumpCommand,
+                          MakeTableLoadCommand,
                           MakeOcdbtCreateCommand,
                           MakeOcdbtLsCommand,
                           MakeOcdbtGetCommand,

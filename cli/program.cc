@@ -36,6 +36,9 @@ constexpr GroupText kGroups[] = {
     {"graph", "Ask", "Ask the graph: nodes, edges, ways, history, for one id or for many",
      "cleave graph roots demo --ids 72057594037927941,72057594037927942\n"
      "cleave graph lineage demo --ids 288230376151711745"},
+    {"table", "Project", "Exchange a project's table with PyChunkedGraph",
+     "cleave table dump demo --out demo.jsonl.zst\n"
+     "cleave table load graph.jsonl.zst demo --segmentation file:///data/watershed/ --edges /data/edges"},
     {"ocdbt", "Store", "Keep a versioned key-value store: an OCDBT database, TensorStore's format",
      "cleave ocdbt create store\ncleave ocdbt put store greeting hello\ncleave ocdbt versions store"},
 };

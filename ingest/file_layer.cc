@@ -41,7 +41,7 @@ using graph::IdLayout;
 using graph::NodeId;
 using graph::Segment;
 
-constexpr int64_t kChunksPerThread = 16;  // in a group
+constexpr int64_t kFilesPerThread = 16;  // in a group
 // Copying an edge file is mostly waiting for it to be durable; file systems join the syncs of many threads.
 constexpr int kCopiersPerThread = 8;
 constexpr size_t kDisagreementsShown = 5;
@@ -63,7 +63,7 @@ class FileLayer {
                          [&](ChunkPoint chunk) { return !marks_.contains(L2ChunkId(chunk)); });
     workplace_.progress.Begin("atomic layer", std::ssize(chunks), "chunks");
     workplace_.progress.Advance(std::ssize(chunks) - std::ssize(open));
-    const auto group_size = static_cast<size_t>(kChunksPerThread * workplace_.threads);
+    const auto group_size = static_cast<size_t>(kFilesPerThread * workplace_.threads);
     for (size_t begin = 0; begin < open.size(); begin += group_size) {
       CLEAVE_RETURN_IF_ERROR(MakeGroup(std::span(open).subspan(begin, std::min(group_size, open.size() - begin))));
     }
