@@ -33,7 +33,7 @@ Json OperationsJson(const std::vector<edit::OperationRecord>& records) {
 }
 
 // The specification as JSON, or as it is where it is none.
-Json SpecJson(const std::string& spec) {
+Json KvStoreJson(const std::string& spec) {
   const Json json = Json::parse(spec, nullptr, /*allow_exceptions=*/false);
   return json.is_discarded() ? Json(spec) : json;
 }
@@ -96,7 +96,7 @@ class InfoCommand final : public Command {
   // Of an overlay the specification shows one version, and there is none when too many chunks were edited.
   static void AddKvStore(const graph::Dataset& dataset, Json& json, std::string& text) {
     const std::string kvstore = dataset.KvStoreSpec();
-    json["kvstore"] = kvstore.empty() ? Json() : SpecJson(kvstore);
+    json["kvstore"] = kvstore.empty() ? Json() : KvStoreJson(kvstore);
     if (kvstore.empty()) {
       json["kvstore_missing"] =
           "TensorStore has no driver that reads what one store lacks from another, and more chunks were edited than a "

@@ -23,7 +23,7 @@ namespace {
 using ocdbt::NamedVersion;
 using ocdbt::NameKind;
 
-std::string LineOf(const ocdbt::Version& version, const std::string& names) {
+std::string VersionLine(const ocdbt::Version& version, const std::string& names) {
   const ocdbt::Statistics& statistics = version.root.statistics;
   return absl::StrFormat("%10d  %-30s  %12s keys  %10s  %s\n", version.generation.value, CommitTimeText(version),
                          CountText(static_cast<int64_t>(statistics.num_keys)),
@@ -64,7 +64,7 @@ class OcdbtVersionsCommand final : public Command {
       Json json = VersionJson(version);
       json["tags"] = names;
       list.push_back(std::move(json));
-      lines += LineOf(version, absl::StrJoin(names, " "));
+      lines += VersionLine(version, absl::StrJoin(names, " "));
     }
     console.Show({{"branch", text_.branch.empty() ? Json() : Json(text_.branch)}, {"versions", std::move(list)}},
                  lines);
@@ -124,7 +124,7 @@ class NameCommand : public Command {
       Json json = {{"name", named.name}};
       json.update(VersionJson(named.version));
       list.push_back(std::move(json));
-      lines += LineOf(named.version, named.name);
+      lines += VersionLine(named.version, named.name);
     }
     const std::string plural = kind_ == NameKind::kTag ? "tags" : "branches";
     console.Show({{plural, std::move(list)}}, lines.empty() ? absl::StrCat("no ", plural, "\n") : lines);

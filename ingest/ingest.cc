@@ -22,7 +22,7 @@ using graph::GraphMeta;
 namespace {
 
 // Steps 2 and 3.
-absl::StatusOr<IngestReport> Fill(const Workplace& workplace, const AtomicLayerInput& input) {
+absl::StatusOr<IngestReport> FillProject(const Workplace& workplace, const AtomicLayerInput& input) {
   CLEAVE_ASSIGN_OR_RETURN(const AtomicLayerCounts counts, MakeAtomicLayer(workplace, input));
   IngestState state{.layer = graph::kL2Layer + 1};
   CLEAVE_RETURN_IF_ERROR(MakeParentLayers(workplace, Resumable::kNo, state));
@@ -57,7 +57,8 @@ absl::StatusOr<IngestReport> IngestFrom(const volume::LabelSource& source, const
   const bool folder_was_there = std::filesystem::exists(options.project_folder, ignored);
   CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<Dataset> dataset, Dataset::Create(options.project_folder, meta));
   StepClock clock;
-  absl::StatusOr<IngestReport> report = Fill({*dataset, options.threads, clock, progress}, {source, label_map, pieces});
+  absl::StatusOr<IngestReport> report =
+      FillProject({*dataset, options.threads, clock, progress}, {source, label_map, pieces});
   if (!report.ok()) {
     dataset.reset();
     RemoveAllIn(options.project_folder);
