@@ -104,6 +104,31 @@ TEST(EmbeddedTable, RandomSequencesSurviveFlushesCompactionsAndReopening) {
   }
 }
 
+TEST(EmbeddedTable, EveryRowOfALargeFileIsFoundThroughItsFilter) {
+  // So many rows that the filter and the index of the file come in many pieces. Few keys a read: those ask the filter.
+  constexpr int kRows = 60'000;
+  const TestFolder folder;
+  const std::unique_ptr<EmbeddedTable> table = Create(folder.path() + "/table");
+  const Column later{"3", "z"};
+  std::vector<RowMutation> rows;
+  for (int row = 0; row < kRows; ++row) {
+    rows.push_back({absl::StrCat(1'000'000 + 2 * row),
+                    {SetCell{kColumnA, absl::FromUnixMillis(1), absl::StrCat(row)},
+                     SetCell{later, absl::FromUnixMillis(2), absl::StrCat("z", row)}}});
+  }
+  ASSERT_TRUE(table->ApplyUnsynced(rows).ok());
+  ASSERT_TRUE(table->Compact().ok());
+  for (int row = 0; row < kRows; ++row) {
+    const std::string keys[] = {rows[row].key, absl::StrCat(1'000'000 + 2 * row + 1)};
+    for (const Column& column : {kColumnA, later}) {
+      const std::vector<Row> found = table->ReadRows(keys, {.columns = {column}}).value();
+      ASSERT_NE(found[0].Newest(column), nullptr) << keys[0];
+      ASSERT_EQ(found[1].Newest(column), nullptr);
+    }
+    ASSERT_EQ(NewestCells(*table, {keys[0], keys[1]}, later, absl::InfiniteFuture())[0]->value, absl::StrCat("z", row));
+  }
+}
+
 TEST(EmbeddedTable, ASecondOpenerIsToldThatItIsInUse) {
   const TestFolder folder;
   auto table = Create(folder.path());
