@@ -16,8 +16,9 @@
 namespace cleave::table {
 namespace {
 
-constexpr size_t kDenseKeys = 64;       // from here on without bloom filters
-constexpr size_t kPieceKeys = 1 << 14;  // of one thread at a time
+constexpr size_t kDenseKeys = 64;      // from here on without bloom filters
+constexpr size_t kPieceKeysMin = 256;  // of one thread at a time
+constexpr size_t kPieceKeysMax = 1 << 14;
 constexpr int kMostSteps = 32;
 
 // Goes forwards from target to target.
@@ -126,13 +127,15 @@ absl::Status VisitNewestCells(rocksdb::DB& store, std::span<const std::string> k
   const std::vector<size_t> order = SortedOrder(keys);
   const HeldSnapshot snapshot(store);
   const NewestRead read{store, keys, order, filter, snapshot.get(), visit};
-  if (keys.size() <= kPieceKeys) {
+  const auto threads = static_cast<size_t>(DefaultThreadCount());
+  const size_t piece_keys = std::clamp((keys.size() + threads - 1) / threads, kPieceKeysMin, kPieceKeysMax);
+  if (keys.size() <= piece_keys) {
     return VisitPiece(read, 0, keys.size());
   }
-  const size_t pieces = (keys.size() + kPieceKeys - 1) / kPieceKeys;
+  const size_t pieces = (keys.size() + piece_keys - 1) / piece_keys;
   return ParallelFor(static_cast<int64_t>(pieces), DefaultThreadCount(), [&](int64_t piece) {
-    const size_t begin = static_cast<size_t>(piece) * kPieceKeys;
-    return VisitPiece(read, begin, std::min(keys.size(), begin + kPieceKeys));
+    const size_t begin = static_cast<size_t>(piece) * piece_keys;
+    return VisitPiece(read, begin, std::min(keys.size(), begin + piece_keys));
   });
 }
 
