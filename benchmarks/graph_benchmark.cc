@@ -128,16 +128,15 @@ absl::Status MakeGraph(graph::Dataset& dataset, const Arguments& arguments) {
       ingest::AppendNodeRows(design.Piece(chunk, piece), dataset.meta().ingested, rows);
     }
     ingest::AppendCounterRow(dataset.layout(), {graph::kSupervoxelLayer, chunk},
-                             Segment{static_cast<uint64_t>(design.supervoxels())}, rows);
+                             Segment{static_cast<uint64_t>(design.supervoxels())}, dataset.meta().ingested, rows);
     ingest::AppendCounterRow(dataset.layout(), {graph::kL2Layer, chunk},
-                             Segment{static_cast<uint64_t>(design.pieces())}, rows);
+                             Segment{static_cast<uint64_t>(design.pieces())}, dataset.meta().ingested, rows);
     return dataset.ApplyUnsynced(rows);
   }));
   ingest::StepClock clock;
   const ingest::Workplace workplace{dataset, DefaultThreadCount(), clock, Progress::Silent()};
-  for (int layer = graph::kL2Layer + 1; layer <= dataset.layout().layer_count(); ++layer) {
-    CLEAVE_RETURN_IF_ERROR(ingest::MakeParentLayer(workplace, layer).status());
-  }
+  ingest::IngestState state{.layer = graph::kL2Layer + 1};
+  CLEAVE_RETURN_IF_ERROR(ingest::MakeParentLayers(workplace, ingest::Resumable::kNo, state));
   return dataset.SealBase();
 }
 

@@ -1,5 +1,6 @@
 #include "CLI/CLI.hpp"
 #include "cli/arguments.h"
+#include "cli/base_kind.h"
 #include "cli/command.h"
 #include "cli/ingest_report.h"
 #include "nlohmann/json.hpp"
@@ -39,6 +40,11 @@ class IngestCommand final : public Command {
         ->type_name("X,Y,Z");
     app.add_option("--voxel-offset", offset_, "The first voxel of the volume; default: the source's own")
         ->type_name("X,Y,Z");
+    app.add_option("--base", base_,
+                   "'copy': the project holds all voxels. 'overlay': it reads them where they are, in a precomputed "
+                   "volume")
+        ->type_name("KIND")
+        ->capture_default_str();
     app.add_option("--graph-id", options_.base.graph_id, "The name of the graph")->capture_default_str();
     app.add_option("--threads", options_.base.threads, "Threads to use; default: one for each processor")
         ->check(CLI::Range(1, 1024));
@@ -53,6 +59,7 @@ class IngestCommand final : public Command {
     if (!offset_.empty()) {
       CLEAVE_ASSIGN_OR_RETURN(base.voxel_offset, Named("--voxel-offset", ParsePoint(offset_)));
     }
+    CLEAVE_ASSIGN_OR_RETURN(base.base, Named("--base", ParseBaseKind(base_)));
     CLEAVE_ASSIGN_OR_RETURN(const ingest::IngestReport report, ingest::IngestFiles(options_, console.progress()));
     console.Show(IngestReportJson(base.project_folder, report), IngestReportText(base.project_folder, report));
     return absl::OkStatus();
@@ -63,6 +70,7 @@ class IngestCommand final : public Command {
   std::string chunk_size_;
   std::string resolution_;
   std::string offset_;
+  std::string base_ = "copy";
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "CLI/CLI.hpp"
 #include "cli/arguments.h"
+#include "cli/base_kind.h"
 #include "cli/command.h"
 #include "cli/ingest_report.h"
 #include "nlohmann/json.hpp"
@@ -9,16 +10,6 @@
 
 namespace cleave::cli {
 namespace {
-
-absl::StatusOr<ingest::BaseKind> ParseBase(absl::string_view text) {
-  if (text == "copy") {
-    return ingest::BaseKind::kCopy;
-  }
-  if (text == "overlay") {
-    return ingest::BaseKind::kOverlay;
-  }
-  return absl::InvalidArgumentError(absl::StrCat("expected 'copy' or 'overlay', but found '", text, "'"));
-}
 
 class InitCommand final : public Command {
  public:
@@ -68,7 +59,7 @@ class InitCommand final : public Command {
     if (!offset_.empty()) {
       CLEAVE_ASSIGN_OR_RETURN(options_.voxel_offset, Named("--voxel-offset", ParsePoint(offset_)));
     }
-    CLEAVE_ASSIGN_OR_RETURN(options_.base, Named("--base", ParseBase(base_)));
+    CLEAVE_ASSIGN_OR_RETURN(options_.base, Named("--base", ParseBaseKind(base_)));
     for (const std::string& pair : fuse_) {
       CLEAVE_ASSIGN_OR_RETURN(const ingest::FusePair parsed, Named("--fuse", ParseFusePair(pair)));
       options_.fuse.push_back(parsed);

@@ -199,6 +199,7 @@ absl::StatusOr<UndoneOperations> ReadUndone(const table::TableReader& reader) {
       reader.ReadRange(LogFrom(OperationId{1}),
                        {.columns = {columns::kUndoOperationId, columns::kRedoOperationId}, .cells_per_column = 1}, 0));
   std::vector<std::string> keys;
+  keys.reserve(rows.size());
   for (const table::Row& row : rows) {
     keys.push_back(row.key);
   }

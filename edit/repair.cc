@@ -86,6 +86,7 @@ std::vector<table::RowMutation> RowsOfMends(const std::vector<Mend>& mends) {
     }
   }
   std::vector<table::RowMutation> mutations;
+  mutations.reserve(rows.size());
   for (auto& [key, changes] : rows) {
     mutations.push_back({key, std::move(changes)});
   }

@@ -82,6 +82,9 @@ absl::StatusOr<ChunkVoxels> ReadChunkVoxels(const Workplace& workplace, const vo
   CLEAVE_ASSIGN_OR_RETURN(result.supervoxels, workplace.clock.Time(Step::kSupervoxels, [&] {
     return Supervoxels(layout, segmentation, chunk, voxels.view());
   }));
+  if (workplace.dataset.meta().original.has_value()) {
+    return result;  // an overlay has no voxels of its own
+  }
   const volume::Volume& base = workplace.dataset.segmentation();
   for (const ChunkPoint stored : base.grid(0).ChunksOver(box)) {
     const Box part = base.grid(0).BoxOf(stored);

@@ -16,7 +16,7 @@ namespace cleave::ingest {
 
 struct ChunkVoxels {
   std::vector<graph::NodeId> supervoxels;  // the distinct ids, ascending
-  std::vector<store::KeyedWrite> writes;   // every storage chunk of the base's finest scale in this chunk
+  std::vector<store::KeyedWrite> writes;   // every storage chunk of the base in this chunk; none for an overlay
 };
 
 // Reads and encodes one chunk. `segmentation` has the extent of the dataset's volume. DATA_LOSS when a voxel holds what

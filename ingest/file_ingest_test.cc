@@ -21,6 +21,7 @@
 #include "ingest/chunk_files.h"
 #include "ingest/file_input_testing.h"
 #include "ingest/ingest_state.h"
+#include "ingest/overlay_testing.h"
 #include "store/temporary_folder.h"
 
 namespace cleave::ingest {
@@ -148,6 +149,22 @@ class FileIngestTest : public testing::Test {
   std::mt19937_64 random_;
   Contents expected_;
 };
+
+TEST_F(FileIngestTest, LeavesTheVoxelsOfAnOverlayWhereTheyAre) {
+  const auto ids = volume::OpenLabelSource(input_.Path("seg.npy")).value()->ReadBox(BoxAt({}, kExtent));
+  ASSERT_TRUE(ids.ok()) << ids.status();
+  FileIngestOptions options = input_.Options("project");
+  options.base.base = BaseKind::kOverlay;
+  options.base.labels = WriteOriginal(input_.Path("original"), *ids, {.chunk_size = kChunkSize});
+  const auto before = FilesIn(input_.Path("original"));
+  const auto report = IngestFiles(options, Progress::Silent());
+  ASSERT_TRUE(report.ok()) << report.status();
+  ExpectSame(ContentsOf(input_.Path("project")), expected_);
+  EXPECT_EQ(FilesIn(input_.Path("original")), before);
+  const auto dataset = Dataset::Open(input_.Path("project"));
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  EXPECT_TRUE((*dataset)->meta().original.has_value());
+}
 
 TEST_F(FileIngestTest, MakesWhatLabelsMake) {
   const auto report = Run();
