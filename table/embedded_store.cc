@@ -45,8 +45,8 @@ rocksdb::Options StoreOptions(const EmbeddedTableOptions& options) {
   blocks.block_cache = rocksdb::NewLRUCache(static_cast<size_t>(options.block_cache_bytes));
   blocks.cache_index_and_filter_blocks = true;  // else their memory has no bound
   blocks.pin_l0_filter_and_index_blocks_in_cache = true;
-  // In pieces: the whole filter of one file can be larger than the part of the cache that may hold it, and would then be
-  // read again with every row.
+  // In pieces: the whole filter of one file can be larger than the part of the cache that may hold it, and would then
+  // be read again with every row.
   blocks.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
   blocks.partition_filters = true;
   blocks.metadata_block_size = 16 << 10;
