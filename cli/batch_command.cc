@@ -41,6 +41,7 @@ class BatchCommand final : public Command {
     app.add_flag("--whole", whole_, "All or none: one commit, each edit seeing those before it");
     app.add_option("--key", key_, "Names the batch: sent again, it does what is not done yet")->type_name("TEXT");
     app.add_option("--user", user_, "Who edits, for the log; default: who runs the program")->type_name("NAME");
+    app.add_flag("--dry-run", dry_run_, "Plan the edits, say what they would do, and leave no trace");
   }
 
   absl::Status Run(Console& console) override {
@@ -48,7 +49,7 @@ class BatchCommand final : public Command {
     CLEAVE_ASSIGN_OR_RETURN(edit::BatchRequest request, Named(file_, ParseBatch(json, user_)));
     request.as_a_whole = request.as_a_whole || whole_;
     request.key = key_.empty() ? request.key : key_;
-    CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console));
+    CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console, {.dry_run = dry_run_}));
     const absl::Time start = absl::Now();
     CLEAVE_ASSIGN_OR_RETURN(const edit::BatchReport report, project.editor->Run(request));
     Json items = Json::array();
@@ -74,6 +75,7 @@ class BatchCommand final : public Command {
 
  private:
   std::string project_;
+  bool dry_run_ = false;
   std::string file_;
   bool whole_ = false;
   std::string key_;

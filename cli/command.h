@@ -66,6 +66,7 @@ class Command {
 [[nodiscard]] std::unique_ptr<Command> MakeLogCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeLookupCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeMergeCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeCommitCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeMeshCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeOcdbtBranchCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeOcdbtCompactCommand();

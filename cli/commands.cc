@@ -30,6 +30,7 @@ std::vector<std::unique_ptr<Command>> MakeCommands() {
                           MakeGraphSafeTimeCommand,
                           MakeMergeCommand,
                           MakeSplitCommand,
+                          MakeCommitCommand,
                           MakeUndoCommand,
                           MakeRedoCommand,
                           MakeRollbackCommand,

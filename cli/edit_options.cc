@@ -12,6 +12,7 @@ void EditOptions::Register(CLI::App& app) {
   app.add_option("--key", terms_.key, "Names the edit: asked again with the same key, it is not done again")
       ->type_name("TEXT");
   app.add_flag("--override", terms_.override_protection, "Edit protected objects too, which ends their protection");
+  app.add_flag("--dry-run", dry_run_, "Plan the edit, say what it would do, and leave no trace");
 }
 
 }  // namespace cleave::cli

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "edit/editor.h"
 #include "edit/requests.h"
 
 namespace CLI {
@@ -14,15 +15,17 @@ namespace cleave::cli {
 class EditOptions {
  public:
   EditOptions();
-  // Adds --user, --key and --override, which write into this object.
+  // Adds --user, --key, --override and --dry-run, which write into this object.
   void Register(CLI::App& app);
 
   [[nodiscard]] const std::string& user() const { return user_; }
   [[nodiscard]] const edit::EditTerms& terms() const { return terms_; }
+  [[nodiscard]] edit::EditorOptions editor() const { return {.dry_run = dry_run_}; }
 
  private:
   std::string user_;
   edit::EditTerms terms_;
+  bool dry_run_ = false;
 };
 
 }  // namespace cleave::cli

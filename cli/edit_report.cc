@@ -59,6 +59,7 @@ nlohmann::ordered_json EditJson(const edit::EditReport& report, absl::Duration t
     boxes.push_back(ToJson(box));
   }
   Json json = {{"operation", nullptr}, {"kind", std::string(edit::Name(report.kind))}, {"preview", IsPreview(report)}};
+  json["preview_token"] = report.preview_token.empty() ? Json(nullptr) : Json(report.preview_token);
   json["repeated"] = report.repeated;
   json["target"] = report.target == graph::OperationId{} ? Json(nullptr) : Json(Value(report.target));
   json["time"] = nullptr;
@@ -84,7 +85,9 @@ nlohmann::ordered_json EditJson(const edit::EditReport& report, absl::Duration t
 std::string EditText(const edit::EditReport& report, absl::Duration total) {
   std::string text =
       IsPreview(report)
-          ? absl::StrCat("preview of a ", edit::Name(report.kind), ": nothing was changed, and the ids are not final\n")
+          ? absl::StrCat(report.preview_token.empty() ? "dry run: " : "preview: ", edit::Name(report.kind),
+                         TargetText(report), "; nothing was changed",
+                         report.preview_token.empty() ? ", and the ids are not final\n" : "\n")
           : absl::StrCat(edit::Name(report.kind), TargetText(report),
                          report.repeated ? " was done before: operation " : " done: operation ",
                          Value(report.operation), " at ", TimeText(report.time), "\n");
@@ -98,6 +101,9 @@ std::string EditText(const edit::EditReport& report, absl::Duration total) {
                   CountText(static_cast<int64_t>(report.removed_edges.size())), " removed\n");
   absl::StrAppend(&text, "  voxel chunks      ", CountText(report.changed_chunk_count), " rewritten; generation ",
                   report.generation, "\n");
+  if (!report.preview_token.empty()) {
+    absl::StrAppend(&text, "  to do just this   cleave commit PROJECT ", report.preview_token, "\n");
+  }
   absl::StrAppendFormat(&text, "  time              %.1f ms", absl::ToDoubleMilliseconds(total));
   const char* separator = ": ";
   for (const auto& [stage, duration] : report.stages.list()) {
@@ -112,9 +118,9 @@ nlohmann::ordered_json ErrorJson(const absl::Status& status) {
 }
 
 std::string EditLine(const edit::EditReport& report) {
-  return absl::StrCat("operation ", Value(report.operation), ": ", edit::Name(report.kind), TargetText(report),
-                      report.repeated ? " (done before)" : "", ", ", IdsText(report.old_roots), " -> ",
-                      IdsText(report.new_roots), "\n");
+  return absl::StrCat(IsPreview(report) ? "dry run" : absl::StrCat("operation ", Value(report.operation)), ": ",
+                      edit::Name(report.kind), TargetText(report), report.repeated ? " (done before)" : "", ", ",
+                      IdsText(report.old_roots), " -> ", IdsText(report.new_roots), "\n");
 }
 
 }  // namespace cleave::cli

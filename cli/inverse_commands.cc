@@ -30,7 +30,7 @@ class InverseCommand final : public Command {
   absl::Status Run(Console& console) override {
     edit::InverseRequest request{.user = options_.user(), .terms = options_.terms()};
     CLEAVE_ASSIGN_OR_RETURN(request.operation, ParseOperation(operation_));
-    CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console));
+    CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console, options_.editor()));
     const absl::Time start = absl::Now();
     CLEAVE_ASSIGN_OR_RETURN(const edit::EditReport report, (project.editor.get()->*edit_)(request));
     const absl::Duration total = absl::Now() - start;

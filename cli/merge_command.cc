@@ -46,7 +46,7 @@ class MergeCommand final : public Command {
     if (max_distance_chunks_ >= 0) {
       request.chebyshev_distance_max_chunks = max_distance_chunks_;
     }
-    CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console));
+    CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console, options_.editor()));
     const absl::Time start = absl::Now();
     CLEAVE_ASSIGN_OR_RETURN(const edit::EditReport report, project.editor->Merge(request));
     const absl::Duration total = absl::Now() - start;

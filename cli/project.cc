@@ -1,5 +1,7 @@
 #include "cli/project.h"
 
+#include <cstdlib>
+
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
@@ -15,10 +17,12 @@ void NoteRecovered(const std::vector<edit::RecoveredOperation>& operations, Cons
   }
 }
 
-absl::StatusOr<Project> OpenProject(const std::string& folder, Console& console) {
+absl::StatusOr<Project> OpenProject(const std::string& folder, Console& console, edit::EditorOptions options) {
+  const char* const wish = std::getenv("CLEAVE_DRY_RUN");
+  options.dry_run = options.dry_run || (wish != nullptr && absl::string_view(wish) == "1");
   Project project;
   CLEAVE_ASSIGN_OR_RETURN(project.dataset, graph::Dataset::Open(folder));
-  CLEAVE_ASSIGN_OR_RETURN(project.editor, edit::Editor::Open(*project.dataset));
+  CLEAVE_ASSIGN_OR_RETURN(project.editor, edit::Editor::Open(*project.dataset, options));
   NoteRecovered(project.editor->recovered(), console);
   return project;
 }

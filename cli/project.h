@@ -22,7 +22,9 @@ struct Project {
 // Says on standard error what was recovered.
 void NoteRecovered(const std::vector<edit::RecoveredOperation>& operations, Console& console);
 
-// Errors as Dataset::Open. Says on standard error what was recovered.
-[[nodiscard]] absl::StatusOr<Project> OpenProject(const std::string& folder, Console& console);
+// Errors as Dataset::Open. Says on standard error what was recovered. CLEAVE_DRY_RUN=1 in the environment makes every
+// edit a dry run, whatever the options say.
+[[nodiscard]] absl::StatusOr<Project> OpenProject(const std::string& folder, Console& console,
+                                                  edit::EditorOptions options = {});
 
 }  // namespace cleave::cli

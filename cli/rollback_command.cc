@@ -29,6 +29,7 @@ class RollbackCommand final : public Command {
         ->type_name("TEXT");
     app.add_flag("--override", request_.terms.override_protection,
                  "Edit protected objects too, which ends their protection");
+    app.add_flag("--dry-run", dry_run_, "Plan the edits, say what they would do, and leave no trace");
   }
 
   absl::Status Run(Console& console) override {
@@ -36,7 +37,7 @@ class RollbackCommand final : public Command {
       CLEAVE_ASSIGN_OR_RETURN(request_.since, Named("--since", ParseTime(since_)));
     }
     CLEAVE_ASSIGN_OR_RETURN(request_.skip, Named("--skip", ParseOperations(skip_)));
-    CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console));
+    CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console, {.dry_run = dry_run_}));
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<edit::RollbackItem> items, project.editor->RollbackUser(request_));
     Json list = Json::array();
     std::string text;
@@ -60,6 +61,7 @@ class RollbackCommand final : public Command {
 
  private:
   std::string project_;
+  bool dry_run_ = false;
   std::string since_;
   std::vector<std::string> skip_;
   edit::RollbackRequest request_;

@@ -4,7 +4,9 @@
 #include "cli/command.h"
 #include "cli/edit_options.h"
 #include "cli/edit_report.h"
+#include "cli/json_text.h"
 #include "cli/project.h"
+#include "cli/split_preview.h"
 #include "nlohmann/json.hpp"
 
 #include "base/status.h"
@@ -17,7 +19,7 @@ class SplitCommand final : public Command {
   CommandText text() const override {
     return {"split", "Edit", "Part one object, cutting supervoxels in two where no edge can be cut",
             "cleave split demo --source 120,80,12 --sink 131,84,12\n"
-            "cleave split demo --source 120,80,12 118,77,14 --sink 131,84,12 --preview --json\n"
+            "cleave split demo --source 120,80,12 118,77,14 --sink 131,84,12 --preview --picture cut.png\n"
             "cleave split demo --edge 72057594037927937,72057594037927940"};
   }
 
@@ -28,7 +30,14 @@ class SplitCommand final : public Command {
     app.add_option("--edge", edges_, "Remove these edges, pairs of supervoxels, instead")->type_name("A,B");
     app.add_flag("--no-augment", no_augment_, "Do not keep each side's points together by the paths between them");
     app.add_flag("--allow-isolating", allow_isolating_, "Also a cut that cuts off nothing but the points' supervoxels");
-    app.add_flag("--preview", preview_, "Only say what the split would do");
+    CLI::Option* preview =
+        app.add_flag("--preview", preview_, "Only say what the split would do; `cleave commit` does exactly that");
+    app.add_option("--sides", files_.sides, "With --preview: an array of 1 (source side), 2 (sink side) and 0")
+        ->type_name("FILE.npy")
+        ->needs(preview);
+    app.add_option("--picture", files_.picture, "With --preview: a section through the cut, each side in a colour")
+        ->type_name("FILE.png")
+        ->needs(preview);
     options_.Register(app);
   }
 
@@ -41,12 +50,16 @@ class SplitCommand final : public Command {
     request.terms = options_.terms();
     request.augment_paths = !no_augment_;
     request.refuse_isolating_cut = !allow_isolating_;
-    CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console));
+    CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console, options_.editor()));
     const absl::Time start = absl::Now();
     CLEAVE_ASSIGN_OR_RETURN(const edit::EditReport report,
-                            preview_ ? project.editor->PreviewSplit(request) : project.editor->Split(request));
+                            preview_ ? project.editor->Preview(request) : project.editor->Split(request));
     const absl::Duration total = absl::Now() - start;
-    console.Show(EditJson(report, total), EditText(report, total));
+    Json json = EditJson(report, total);
+    if (preview_) {
+      CLEAVE_RETURN_IF_ERROR(ShowSplitPreview(*project.dataset, request, report, files_, json));
+    }
+    console.Show(json, EditText(report, total));
     return absl::OkStatus();
   }
 
@@ -58,6 +71,7 @@ class SplitCommand final : public Command {
   bool no_augment_ = false;
   bool allow_isolating_ = false;
   bool preview_ = false;
+  SplitPreviewFiles files_;
   EditOptions options_;
 };
 

@@ -66,6 +66,10 @@ absl::Status Act(Editor& editor, absl::string_view action) {
   if (action == "redo") {
     return editor.Redo({.operation = first, .user = "child"}).status();
   }
+  if (action == "commit") {
+    const auto preview = editor.Preview(SplitRequest{.sources = {kSource}, .sinks = {kSink}, .user = "child"});
+    return preview.ok() ? editor.CommitPreview(preview->preview_token).status() : preview.status();
+  }
   if (action == "batch") {  // two voxel cuts, the second of what the first left, and a merge
     const auto report =
         editor.Run({.items = {SplitRequest{.sources = {kSource}, .sinks = {kSink}, .user = "child"},
@@ -257,6 +261,15 @@ TEST_F(CrashTest, MergeIsWholeOrNothing) {
   const Seen after = LookAt(done);
   ASSERT_FALSE(before == after);
   KillEverywhere(origin_, "merge", before, after, true);
+}
+
+TEST_F(CrashTest, TheCommitOfAPreviewIsWholeOrNothing) {
+  const Seen before = LookAt(origin_);
+  const std::string done = Copy(origin_);
+  ASSERT_EQ(RunChild({.folder = done, .action = "commit"}), 0);
+  const Seen after = LookAt(done);
+  ASSERT_FALSE(before == after);
+  KillEverywhere(origin_, "commit", before, after, true);
 }
 
 TEST_F(CrashTest, ABatchAsAWholeIsWholeOrNothing) {

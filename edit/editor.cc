@@ -23,6 +23,7 @@
 #include "base/status.h"
 #include "edit/apply.h"
 #include "edit/draft.h"
+#include "edit/editor_work.h"
 #include "edit/recovery.h"
 #include "edit/request_keys.h"
 #include "edit/session.h"
@@ -32,22 +33,6 @@
 namespace cleave::edit {
 
 using graph::NodeId;
-
-struct Editor::Work {
-  Tasks tasks;
-  size_t& failed;
-  std::optional<KeyedRequest> keyed = {};
-  std::vector<OperationRecord> records = {};    // as the log begins them
-  std::vector<std::vector<NodeId>> roots = {};  // that each task needs, in the stored state
-  std::vector<NodeId> all_roots = {};           // of all tasks, ascending
-  bool fresh_roots = false;                     // found just now
-  Session* session = nullptr;
-  LockQueue::Place* place = nullptr;
-  std::vector<PlannedOperation> planned = {};
-  Stages stages = {};
-
-  [[nodiscard]] bool is_batch() const { return tasks.size() > 1; }
-};
 
 Editor::Editor(graph::Dataset& dataset, const EditorOptions& options)
     : dataset_(dataset),
@@ -73,29 +58,6 @@ absl::StatusOr<EditReport> Editor::Undo(const InverseRequest& request) {
 }
 absl::StatusOr<EditReport> Editor::Redo(const InverseRequest& request) {
   return CarryOne(MakeRedoTask(RedoRequest{request}));
-}
-
-absl::StatusOr<EditReport> Editor::PreviewSplit(const SplitRequest& request) {
-  const Draft draft(dataset_);
-  const std::unique_ptr<Task> task = MakeSplitTask(request);
-  Stages stages;
-  CLEAVE_RETURN_IF_ERROR(task->Resolve(draft).status());
-  PlannedOperation planned;
-  planned.record.kind = task->kind();
-  CLEAVE_ASSIGN_OR_RETURN(planned.plan, task->Plan(draft, {}, planned.record, stages));
-  EditReport report;
-  report.kind = planned.record.kind;
-  report.old_roots = planned.plan.old_roots;
-  report.new_roots = planned.plan.new_roots;
-  report.new_l2_nodes = planned.plan.new_l2_nodes;
-  report.fragments = planned.plan.fragments;
-  report.removed_edges = planned.record.removed_edges;
-  report.supervoxel_components = std::move(planned.plan.supervoxel_components);
-  report.changed_boxes = planned.plan.changed_boxes;
-  report.changed_chunk_count = static_cast<int64_t>(planned.plan.voxels.size());
-  report.stages = stages;
-  CLEAVE_ASSIGN_OR_RETURN(report.generation, VoxelGeneration(dataset_));
-  return report;
 }
 
 absl::StatusOr<EditReport> Editor::CarryOne(std::unique_ptr<Task> task) {
@@ -139,9 +101,36 @@ absl::StatusOr<std::vector<EditReport>> Editor::Carry(Tasks tasks, const std::st
 absl::StatusOr<std::vector<EditReport>> Editor::CarryOut(Work& work) {
   CLEAVE_RETURN_IF_ERROR(FindRoots(work));
   CLEAVE_RETURN_IF_ERROR(CheckProtections(work));
+  if (options_.dry_run) {
+    CLEAVE_RETURN_IF_ERROR(PlanUnlocked(work));
+    std::vector<EditReport> reports;
+    for (const PlannedOperation& planned : work.planned) {
+      CLEAVE_ASSIGN_OR_RETURN(EditReport report, ReportOfPlan(planned, work.stages));
+      reports.push_back(std::move(report));
+    }
+    return reports;
+  }
+  CLEAVE_RETURN_IF_ERROR(BeginRecords(work));
+  Session session(dataset_, *options_.clock, work.records.front(), &keeper_, options_.lock_expiry);
+  LockQueue::Place place(queue_, session.record().id);
+  work.session = &session;
+  work.place = &place;
+  if (const absl::Status status = Attempt(work); !status.ok()) {
+    const bool of_item = work.is_batch() && work.failed != kNoTask;
+    return session.Fail(of_item ? Annotate(status, absl::StrCat("item ", work.failed)) : status);
+  }
+  return Commit(work);
+}
+
+// What the log will say of each task, before it is planned.
+absl::Status Editor::BeginRecords(Work& work) {
   for (const std::unique_ptr<Task>& task : work.tasks) {
     OperationRecord record;
-    CLEAVE_ASSIGN_OR_RETURN(record.id, dataset_.ids().NewOperation());
+    if (task->operation().has_value()) {
+      record.id = *task->operation();
+    } else {
+      CLEAVE_ASSIGN_OR_RETURN(record.id, dataset_.ids().NewOperation());
+    }
     record.kind = task->kind();
     record.user = task->user();
     record.request_key = work.keyed.has_value() ? work.keyed->key : "";
@@ -154,15 +143,7 @@ absl::StatusOr<std::vector<EditReport>> Editor::CarryOut(Work& work) {
       record.batch = leader;
     }
   }
-  Session session(dataset_, *options_.clock, work.records.front(), &keeper_, options_.lock_expiry);
-  LockQueue::Place place(queue_, session.record().id);
-  work.session = &session;
-  work.place = &place;
-  if (const absl::Status status = Attempt(work); !status.ok()) {
-    const bool of_item = work.is_batch() && work.failed != kNoTask;
-    return session.Fail(of_item ? Annotate(status, absl::StrCat("item ", work.failed)) : status);
-  }
-  return Commit(work);
+  return absl::OkStatus();
 }
 
 // Tries until it has locks and plans, or an error that waiting does not mend.
@@ -242,7 +223,10 @@ absl::Status Editor::LockRoots(Work& work) {
 absl::Status Editor::PlanTasks(Work& work) {
   Draft draft(dataset_);
   CLEAVE_ASSIGN_OR_RETURN(const uint64_t generation, VoxelGeneration(dataset_));
-  const LockChunks lock_chunks = [&](std::span<const ChunkPoint> chunks) { return work.session->LockChunks(chunks); };
+  LockChunks lock_chunks;
+  if (work.session != nullptr) {
+    lock_chunks = [&](std::span<const ChunkPoint> chunks) { return work.session->LockChunks(chunks); };
+  }
   absl::flat_hash_set<NodeId> known(work.all_roots.begin(), work.all_roots.end());
   work.planned.clear();
   for (size_t i = 0; i < work.tasks.size(); ++i) {

@@ -9,8 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 
 #include "base/clock.h"
@@ -39,7 +42,11 @@ struct EditorOptions {
   absl::Duration lock_wait = absl::Milliseconds(500);
   // Temporal locks count so long; they are renewed while an edit is being planned.
   absl::Duration lock_expiry = table::kLockExpiry;
+  // Every edit is planned, told and thrown away: nothing is written but counters, and ids in reports are not final.
+  bool dry_run = false;
 };
+
+struct PlannedOperation;
 
 // Thread-safe. The dataset must outlive the editor.
 class Editor {
@@ -59,8 +66,11 @@ class Editor {
   // that are in that state already, or whose edges are no more.
   [[nodiscard]] absl::StatusOr<EditReport> Undo(const InverseRequest& request);
   [[nodiscard]] absl::StatusOr<EditReport> Redo(const InverseRequest& request);
-  // What Split would do: the same plan, thrown away. Ids in the report are not those a later split gets.
-  [[nodiscard]] absl::StatusOr<EditReport> PreviewSplit(const SplitRequest& request);
+  // What the edit would do, planned whole and kept for an hour under a token (kept_preview.h); takes no locks.
+  [[nodiscard]] absl::StatusOr<EditReport> Preview(const BatchItem& request);
+  // Carries out exactly what was previewed, ids included; asked again, answers as the first time. NOT_FOUND when there
+  // is no such preview (any more), FAILED_PRECONDITION when something that it read has changed since.
+  [[nodiscard]] absl::StatusOr<EditReport> CommitPreview(const std::string& token);
 
   // Many edits under one report. The errors of items are in the report; the status is that of the batch itself
   // (INVALID_ARGUMENT when it is empty).
@@ -86,6 +96,10 @@ class Editor {
   // Carries out all of `tasks` or none. On an error, `failed` is the task that it is about, or kNoTask.
   [[nodiscard]] absl::StatusOr<std::vector<EditReport>> Carry(Tasks tasks, const std::string& key, size_t& failed);
   [[nodiscard]] absl::StatusOr<std::vector<EditReport>> CarryOut(Work& work);
+  [[nodiscard]] absl::StatusOr<EditReport> CommitPreviewAlone(const std::string& token, graph::OperationId operation);
+  [[nodiscard]] absl::Status BeginRecords(Work& work);
+  [[nodiscard]] absl::Status PlanUnlocked(Work& work);
+  [[nodiscard]] absl::StatusOr<EditReport> ReportOfPlan(const PlannedOperation& planned, const Stages& stages);
   [[nodiscard]] absl::StatusOr<EditReport> CarryOne(std::unique_ptr<Task> task);
   [[nodiscard]] absl::StatusOr<EditReport> CarryOne(std::unique_ptr<Task> task, const std::string& key);
   [[nodiscard]] absl::Status Attempt(Work& work);
@@ -102,6 +116,8 @@ class Editor {
   LockQueue queue_;
   LockKeeper keeper_;
   std::vector<RecoveredOperation> recovered_;
+  absl::Mutex committing_mutex_;
+  absl::flat_hash_set<graph::OperationId> committing_ ABSL_GUARDED_BY(committing_mutex_);  // previews
 };
 
 }  // namespace cleave::edit

@@ -68,7 +68,8 @@ struct UndoRequest : InverseRequest {};
 struct RedoRequest : InverseRequest {};
 
 struct EditReport {
-  graph::OperationId operation{};  // 0 for a preview
+  graph::OperationId operation{};  // 0 for a preview and in a dry run
+  std::string preview_token;       // of a preview: commits exactly what the report tells
   OperationKind kind = OperationKind::kSplit;
   graph::OperationId target{};  // undo, redo: the merge or split that it was about
   bool repeated = false;        // the answer to a request that was carried out before, under the same key

@@ -26,20 +26,20 @@ bool IsRejection(const absl::Status& status) {
          absl::IsNotFound(status) || absl::IsAlreadyExists(status);
 }
 
-// What the plan says about itself, for the log.
-void Describe(const Plan& plan, OperationRecord& record) {
+}  // namespace
+
+void DescribePlan(const Plan& plan, OperationRecord& record) {
   record.old_roots = plan.old_roots;
   record.new_roots = plan.new_roots;
   record.new_l2_nodes = plan.new_l2_nodes;
   record.fragment_origins = plan.fragments;
+  record.fragments.clear();
   for (const Fragment& fragment : plan.fragments) {
     record.fragments.push_back(fragment.id);
   }
   record.changed_boxes = plan.changed_boxes;
   record.changed_chunk_count = plan.voxels.size();
 }
-
-}  // namespace
 
 Session::Session(graph::Dataset& dataset, Clock& clock, OperationRecord record, LockKeeper* keeper,
                  absl::Duration lock_expiry)
@@ -168,7 +168,7 @@ absl::StatusOr<Intent> Session::CommitIntent(std::vector<PlannedOperation> opera
   }
   for (size_t i = 0; i < operations.size(); ++i) {
     OperationRecord& record = operations[i].record;
-    Describe(operations[i].plan, record);
+    DescribePlan(operations[i].plan, record);
     record.status = OperationStatus::kWriteStarted;
     record.time = times[i];
     record.chunk_scope = i == 0 ? in_flight_.chunk_scope : std::vector<graph::NodeId>{};

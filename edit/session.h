@@ -42,6 +42,9 @@ struct PlannedOperation {
   Plan plan;
 };
 
+// Puts into `record` what the plan says about itself, for the log.
+void DescribePlan(const Plan& plan, OperationRecord& record);
+
 // Not thread-safe; one session a thread. Dataset, clock and keeper must outlive it.
 class Session {
  public:

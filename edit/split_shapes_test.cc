@@ -225,7 +225,7 @@ TEST(SplitShapes, RefusedSplitsChangeNothingAndSayWhy) {
     EXPECT_NE(report.status().message().find(bad.says), absl::string_view::npos) << report.status();
   }
   EXPECT_EQ(VoxelGeneration(*project.dataset).value(), generation);
-  const auto preview = project.editor->PreviewSplit({{inside}, {{42, 24, 16}}, "test"});
+  const auto preview = project.editor->Preview(SplitRequest{{inside}, {{42, 24, 16}}, "test"});
   ASSERT_TRUE(preview.ok()) << preview.status();
   EXPECT_FALSE(preview->fragments.empty());
   EXPECT_EQ(VoxelGeneration(*project.dataset).value(), generation);

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,6 +37,8 @@ class Task {
   [[nodiscard]] virtual const EditTerms& terms() const = 0;
   // Two requests with the same text are the same request. The key is no part of it.
   [[nodiscard]] virtual std::string Text() const = 0;
+  // The operation that it was planned for; nothing for an edit that is still to be planned.
+  [[nodiscard]] virtual std::optional<graph::OperationId> operation() const { return std::nullopt; }
 
   // The roots that the edit replaces, ascending: those of the supervoxels that it names. INVALID_ARGUMENT and
   // OUT_OF_RANGE for a request that is wrong in itself, FAILED_PRECONDITION where the draft's state does not allow it.
@@ -61,6 +64,9 @@ class Task {
 [[nodiscard]] std::unique_ptr<Task> MakeUndoTask(UndoRequest request);
 [[nodiscard]] std::unique_ptr<Task> MakeRedoTask(RedoRequest request);
 [[nodiscard]] std::unique_ptr<Task> MakeTask(const BatchItem& item);
+// The plan of a preview: kept_preview.h.
+struct PlannedOperation;
+[[nodiscard]] std::unique_ptr<Task> MakePreviewTask(std::string token, PlannedOperation planned);
 
 // The supervoxels at some points. INVALID_ARGUMENT for background, OUT_OF_RANGE outside the volume.
 [[nodiscard]] absl::StatusOr<std::vector<MarkedPoint>> LookUpPoints(const Draft& draft,

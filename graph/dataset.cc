@@ -42,6 +42,7 @@ class ProjectFolder {
   [[nodiscard]] std::shared_ptr<store::Store> root() const { return std::make_shared<store::FileStore>(path_); }
   [[nodiscard]] std::shared_ptr<store::Store> edges() const { return At("edges"); }
   [[nodiscard]] std::shared_ptr<store::Store> intents() const { return At("intents"); }
+  [[nodiscard]] std::shared_ptr<store::Store> previews() const { return At("previews"); }
   [[nodiscard]] std::shared_ptr<store::Store> base() const { return At("ocdbt/base"); }
   [[nodiscard]] ocdbt::ForkPlace fork(const std::string& graph_id) const {
     return {.base = base(), .folder = At(absl::StrCat("ocdbt/", graph_id)), .name = graph_id};
@@ -197,6 +198,7 @@ struct Dataset::State {
         table(std::move(opened)),
         edges(folder.edges()),
         intents(folder.intents()),
+        previews(folder.previews()),
         ids(layout, table->ordered()) {}
 
   // The voxels in a state of the database.
@@ -239,6 +241,7 @@ struct Dataset::State {
   const std::unique_ptr<table::EmbeddedTable> table;
   EdgeFiles edges;
   const std::shared_ptr<store::Store> intents;
+  const std::shared_ptr<store::Store> previews;
   std::shared_ptr<store::Store> original;  // of an overlay
   IdAllocator ids;
   std::shared_ptr<ocdbt::Database> database;
@@ -336,6 +339,7 @@ table::Table& Dataset::table() { return *state_->table; }
 EdgeFiles& Dataset::edges() { return state_->edges; }
 IdAllocator& Dataset::ids() { return state_->ids; }
 store::Store& Dataset::intents() { return *state_->intents; }
+store::Store& Dataset::previews() { return *state_->previews; }
 volume::Volume& Dataset::segmentation() { return *state_->segmentation; }
 ocdbt::Database& Dataset::database() { return *state_->database; }
 GraphView Dataset::View(absl::Time at) const { return {state_->layout, *state_->table, at}; }

@@ -8,6 +8,7 @@
 //     ocdbt/base/                the base segmentation, immutable once sealed; of an overlay its info alone
 //     ocdbt/GRAPH_ID/            the fork: its own manifest and GRAPH_ID_d/ data files
 //     intents/                   plans of operations that are committed but perhaps not yet applied
+//     previews/                  plans that were shown and can be committed for an hour
 //
 // An overlay (GraphMeta::original) has no copy of the voxels: a chunk that the fork does not have is read from the
 // original, at every generation. Chunks have the same size and encoding in both; coarser scales are the fork's alone.
@@ -82,6 +83,7 @@ class Dataset {
   [[nodiscard]] EdgeFiles& edges();
   [[nodiscard]] IdAllocator& ids();
   [[nodiscard]] store::Store& intents();
+  [[nodiscard]] store::Store& previews();
   // The segmentation, newest version: the base before SealBase, the fork after.
   [[nodiscard]] volume::Volume& segmentation();
   // The versioned store under it; writes of several chunks are one commit.

@@ -230,8 +230,8 @@ absl::StatusOr<Response> Routes::Split(const Request& request) {
 
 absl::StatusOr<Response> Routes::SplitPreview(const Request& request) {
   CLEAVE_ASSIGN_OR_RETURN(MarkedSides sides, SplitPointsOf(request, dataset_.meta().voxel_size_nm));
-  const absl::StatusOr<edit::EditReport> report =
-      editor_.PreviewSplit({.sources = std::move(sides.sources), .sinks = std::move(sides.sinks), .user = {}});
+  const absl::StatusOr<edit::EditReport> report = editor_.Preview(
+      edit::SplitRequest{.sources = std::move(sides.sources), .sinks = std::move(sides.sinks), .user = {}});
   if (absl::IsFailedPrecondition(report.status())) {
     return Json({{"supervoxel_connected_components", json::array()},
                  {"illegal_split", true},
