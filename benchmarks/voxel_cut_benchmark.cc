@@ -1,27 +1,34 @@
 // Measures the voxel cut on seeded split problems: quality (the share of voxels on the wrong side) and time.
 //
-//   voxel_cut_benchmark [--data DIR] [--set listed|tune|held] [--only TEXT] [--rounds N] [--json]
+//   voxel_cut_benchmark [--data DIR] [--set listed|tune|held] [--only TEXT] [--rounds N] [--export FOLDER] [--json]
 //
 // The problems are the data set's own list (default), or those that are made by rule from its volumes: 280 fused pairs
 // and as many genuine mergers as there are (cut/fused_pairs_testing.h), one half for tuning, the other held out.
 // Prints one line a case, then one a group of cases, and one a group and number of seeds a side, with percentiles.
 // Times are the best of N rounds (default 1) of CutVoxels alone, processor time of all its threads. Without --data the
 // data set is looked for in $CLEAVE_DATA and then in ../shared/data beside the working folder's source tree.
+//
+// --export writes each case's mask, truth and our sides as ID_mask.npy, ID_truth.npy and ID_side.npy (uint8) and its
+// points as ID.json, for benchmarks/compare_voxel_cut.
 #include <time.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "nlohmann/json.hpp"
 
+#include "benchmarks/measure.h"
 #include "cut/fused_pairs_testing.h"
 #include "cut/split_cases_testing.h"
 #include "cut/voxel_cut.h"
+#include "volume/npy.h"
 
 namespace cleave::cut {
 namespace {
@@ -30,6 +37,7 @@ struct Options {
   std::string data = DataFolder(".");
   std::string set = "listed";
   std::string only;
+  std::string folder;  // to export to; empty: none
   int rounds = 1;
   bool json = false;
 };
@@ -42,6 +50,7 @@ struct Outcome {
   int64_t region_voxels = 0;
   double wrong_share = 0;
   double milliseconds = 0;
+  double wall_milliseconds = 0;
   std::string failure;
 };
 
@@ -52,25 +61,48 @@ double ProcessorMilliseconds() {
   return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
 }
 
-Outcome Run(const SplitCase& split_case, int rounds) {
+bool Export(const std::string& folder, const SplitCase& split_case, const Array3<uint8_t>& side) {
+  const std::string start = folder + "/" + split_case.id;
+  nlohmann::json points = nlohmann::json::array();
+  for (const std::vector<VoxelPoint>& group : split_case.groups) {
+    points.push_back(nlohmann::json::array());
+    for (const VoxelPoint point : group) {
+      points.back().push_back({point.x, point.y, point.z});
+    }
+  }
+  const VoxelSizeNm size = split_case.voxel_size_nm;
+  std::ofstream(start + ".json") << nlohmann::json{
+      {"id", split_case.id}, {"group", split_case.group}, {"voxel_nm", {size.x, size.y, size.z}}, {"points", points}};
+  return volume::WriteNpy<uint8_t>(start + "_mask.npy", split_case.mask.view()).ok() &&
+         volume::WriteNpy<uint8_t>(start + "_truth.npy", split_case.truth.view()).ok() &&
+         volume::WriteNpy<uint8_t>(start + "_side.npy", side.view()).ok();
+}
+
+Outcome Run(const SplitCase& split_case, const Options& options) {
   Outcome outcome{.id = split_case.id,
                   .group = split_case.group,
                   .seeds = split_case.groups[0].size(),
                   .mask_voxels = split_case.mask_voxels,
                   .region_voxels = split_case.mask.size(),
                   .failure = {}};
-  for (int round = 0; round < rounds; ++round) {
+  for (int round = 0; round < options.rounds; ++round) {
     const double start = ProcessorMilliseconds();
+    const auto wall_start = std::chrono::steady_clock::now();
     const auto cut = CutVoxels(
         {.mask = split_case.mask.view(), .voxel_size_nm = split_case.voxel_size_nm, .groups = split_case.groups});
     const double spent = ProcessorMilliseconds() - start;
+    const double wall = 1e3 * SecondsSince(wall_start);
     outcome.milliseconds = round == 0 ? spent : std::min(outcome.milliseconds, spent);
+    outcome.wall_milliseconds = round == 0 ? wall : std::min(outcome.wall_milliseconds, wall);
     if (!cut.ok()) {
       outcome.failure = cut.status().ToString();
       outcome.wrong_share = 1;
       return outcome;
     }
     outcome.wrong_share = WrongShare(split_case, cut->side);
+    if (round == 0 && !options.folder.empty() && !Export(options.folder, split_case, cut->side)) {
+      outcome.failure = "cannot be exported to " + options.folder;
+    }
   }
   return outcome;
 }
@@ -139,6 +171,7 @@ void PrintJson(const std::vector<Outcome>& all, const std::map<std::string, nloh
                      {"region_voxels", outcome.region_voxels},
                      {"wrong_share", outcome.wrong_share},
                      {"milliseconds", outcome.milliseconds},
+                     {"wall_milliseconds", outcome.wall_milliseconds},
                      {"failure", outcome.failure}});
   }
   std::printf("%s\n", nlohmann::json{{"cases", cases}, {"groups", groups}}.dump(1).c_str());
@@ -156,6 +189,9 @@ bool ParseOptions(int argc, char** argv, Options& options) {
       options.set = argv[++i];
     } else if (name == "--only" && has_value) {
       options.only = argv[++i];
+    } else if (name == "--export" && has_value) {
+      options.folder = argv[++i];
+      std::filesystem::create_directories(options.folder);
     } else if (name == "--rounds" && has_value) {
       options.rounds = std::max(1, std::atoi(argv[++i]));
     } else {
@@ -185,8 +221,10 @@ void ForEachCase(const Options& options, Function function) {
 int Main(int argc, char** argv) {
   Options options;
   if (!ParseOptions(argc, argv, options)) {
-    std::fprintf(stderr, "usage: %s [--data DIR] [--set listed|tune|held] [--only TEXT] [--rounds N] [--json]\n",
-                 argv[0]);
+    std::fprintf(
+        stderr,
+        "usage: %s [--data DIR] [--set listed|tune|held] [--only TEXT] [--rounds N] [--export FOLDER] [--json]\n",
+        argv[0]);
     return 2;
   }
   if (!HasData(options.data)) {
@@ -197,7 +235,7 @@ int Main(int argc, char** argv) {
   std::map<std::string, std::vector<Outcome>> by_group;
   ForEachCase(options, [&](const SplitCase& split_case) {
     if (split_case.id.find(options.only) != std::string::npos) {
-      all.push_back(Run(split_case, options.rounds));
+      all.push_back(Run(split_case, options));
       by_group[all.back().group].push_back(all.back());
       by_group[all.back().group + " " + std::to_string(all.back().seeds)].push_back(all.back());
     }
