@@ -3,9 +3,13 @@
 //   Stages stages;
 //   { const Stages::Scope scope(stages, "voxel cut"); ... }
 //
+// With EnableProfile, stages inside stages become a tree, and each also says how much memory it needed and what it read
+// and wrote. Memory and input are the whole process's, so other work at the same time is counted too.
+//
 // Not thread-safe: one piece of work is timed by the thread that leads it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,19 +19,42 @@
 
 namespace cleave {
 
+// One stage of a profile, in all its visits together.
+struct StageProfile {
+  std::string name;
+  int depth = 0;  // 0: not inside another
+  int64_t visits = 0;
+  absl::Duration wall;
+  int64_t peak_memory_bytes = 0;  // the most that was resident beyond what was when the stage began
+  int64_t read_calls = 0;
+  int64_t written_calls = 0;
+  int64_t read_bytes = 0;
+  int64_t written_bytes = 0;
+};
+
 class Stages {
  public:
   // In order of first use; a stage entered twice adds up.
   [[nodiscard]] const std::vector<std::pair<std::string, absl::Duration>>& list() const { return list_; }
   void Add(const std::string& name, absl::Duration duration);
 
+  // From here on a profile is taken. Costs some system calls a stage.
+  void EnableProfile() { profiled_ = true; }
+  // The tree, each stage before what is inside it. Empty unless enabled.
+  [[nodiscard]] std::vector<StageProfile> Profile() const;
+
   // Times its own lifetime.
   class Scope {
    public:
-    Scope(Stages& stages, std::string name) : stages_(stages), name_(std::move(name)), start_(absl::Now()) {}
+    Scope(Stages& stages, std::string name) : stages_(stages), name_(std::move(name)), start_(absl::Now()) {
+      stages_.Enter(name_);
+    }
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
-    ~Scope() { stages_.Add(name_, absl::Now() - start_); }
+    ~Scope() {
+      stages_.Leave();
+      stages_.Add(name_, absl::Now() - start_);
+    }
 
    private:
     Stages& stages_;
@@ -35,8 +62,42 @@ class Stages {
     absl::Time start_;
   };
 
+  // A stage that is made of others: in the profile only.
+  class Group {
+   public:
+    Group(Stages& stages, const std::string& name) : stages_(stages) { stages_.Enter(name); }
+    Group(const Group&) = delete;
+    Group& operator=(const Group&) = delete;
+    ~Group() { stages_.Leave(); }
+
+   private:
+    Stages& stages_;
+  };
+
  private:
+  // What the process has done so far.
+  struct Figures {
+    absl::Time time;
+    int64_t resident_bytes = 0;
+    int64_t read_calls = 0;
+    int64_t written_calls = 0;
+    int64_t read_bytes = 0;
+    int64_t written_bytes = 0;
+  };
+  struct Visit {
+    size_t stage = 0;
+    Figures start;
+    int64_t peak_bytes = 0;
+  };
+  void Enter(const std::string& name);
+  void Leave();
+  Figures Read();
+
   std::vector<std::pair<std::string, absl::Duration>> list_;
+  bool profiled_ = false;
+  std::vector<StageProfile> stages_;  // in order of first visit
+  std::vector<size_t> parents_;       // of each, as an index; itself for one that is not inside another
+  std::vector<Visit> open_;
 };
 
 }  // namespace cleave

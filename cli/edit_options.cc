@@ -13,6 +13,7 @@ void EditOptions::Register(CLI::App& app) {
       ->type_name("TEXT");
   app.add_flag("--override", terms_.override_protection, "Edit protected objects too, which ends their protection");
   app.add_flag("--dry-run", dry_run_, "Plan the edit, say what it would do, and leave no trace");
+  app.add_flag("--profile", profile_, "Say where time, memory and input went, stage by stage");
 }
 
 }  // namespace cleave::cli

@@ -47,6 +47,40 @@ std::string FragmentsText(const std::vector<edit::Fragment>& fragments) {
   return text;
 }
 
+Json ProfileJson(const std::vector<StageProfile>& profile) {
+  Json list = Json::array();
+  for (const StageProfile& stage : profile) {
+    list.push_back({{"stage", stage.name},
+                    {"depth", stage.depth},
+                    {"visits", stage.visits},
+                    {"seconds", absl::ToDoubleSeconds(stage.wall)},
+                    {"peak_memory_bytes", stage.peak_memory_bytes},
+                    {"read_calls", stage.read_calls},
+                    {"read_bytes", stage.read_bytes},
+                    {"written_calls", stage.written_calls},
+                    {"written_bytes", stage.written_bytes}});
+  }
+  return list;
+}
+
+std::string ProfileText(const std::vector<StageProfile>& profile) {
+  if (profile.empty()) {
+    return {};
+  }
+  constexpr double kMiB = 1 << 20;
+  std::string text = absl::StrFormat("  %-28s %6s %10s %9s %14s %14s\n", "stage", "visits", "ms", "peak MiB",
+                                     "read MiB/calls", "written");
+  for (const StageProfile& stage : profile) {
+    absl::StrAppendFormat(&text, "  %-28s %6d %10.1f %9.1f %8.2f/%5d %8.2f/%5d\n",
+                          absl::StrCat(std::string(static_cast<size_t>(2 * stage.depth), ' '), stage.name),
+                          stage.visits, absl::ToDoubleMilliseconds(stage.wall),
+                          static_cast<double>(stage.peak_memory_bytes) / kMiB,
+                          static_cast<double>(stage.read_bytes) / kMiB, stage.read_calls,
+                          static_cast<double>(stage.written_bytes) / kMiB, stage.written_calls);
+  }
+  return text;
+}
+
 }  // namespace
 
 nlohmann::ordered_json EditJson(const edit::EditReport& report, absl::Duration total) {
@@ -79,6 +113,9 @@ nlohmann::ordered_json EditJson(const edit::EditReport& report, absl::Duration t
   json["changed_chunks"] = report.changed_chunk_count;
   json["generation"] = report.generation;
   json["seconds"] = SecondsJson(report.stages, total);
+  if (Json profile = ProfileJson(report.stages.Profile()); !profile.empty()) {
+    json["profile"] = std::move(profile);
+  }
   return json;
 }
 
@@ -110,7 +147,7 @@ std::string EditText(const edit::EditReport& report, absl::Duration total) {
     absl::StrAppendFormat(&text, "%s%s %.1f", separator, stage, absl::ToDoubleMilliseconds(duration));
     separator = ", ";
   }
-  return absl::StrCat(text, "\n");
+  return absl::StrCat(text, "\n", ProfileText(report.stages.Profile()));
 }
 
 nlohmann::ordered_json ErrorJson(const absl::Status& status) {

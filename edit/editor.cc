@@ -99,6 +99,9 @@ absl::StatusOr<std::vector<EditReport>> Editor::Carry(Tasks tasks, const std::st
 }
 
 absl::StatusOr<std::vector<EditReport>> Editor::CarryOut(Work& work) {
+  if (options_.profile) {
+    work.stages.EnableProfile();
+  }
   CLEAVE_RETURN_IF_ERROR(FindRoots(work));
   CLEAVE_RETURN_IF_ERROR(CheckProtections(work));
   if (options_.dry_run) {
@@ -221,6 +224,7 @@ absl::Status Editor::LockRoots(Work& work) {
 }
 
 absl::Status Editor::PlanTasks(Work& work) {
+  const Stages::Group group(work.stages, "plan");
   Draft draft(dataset_);
   CLEAVE_ASSIGN_OR_RETURN(const uint64_t generation, VoxelGeneration(dataset_));
   LockChunks lock_chunks;
@@ -255,6 +259,7 @@ absl::Status Editor::PlanTasks(Work& work) {
 }
 
 absl::StatusOr<std::vector<EditReport>> Editor::Commit(Work& work) {
+  const Stages::Group group(work.stages, "commit");
   std::vector<std::vector<std::vector<NodeId>>> components;
   components.reserve(work.planned.size());
   for (PlannedOperation& planned : work.planned) {

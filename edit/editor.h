@@ -44,6 +44,8 @@ struct EditorOptions {
   absl::Duration lock_expiry = table::kLockExpiry;
   // Every edit is planned, told and thrown away: nothing is written but counters, and ids in reports are not final.
   bool dry_run = false;
+  // Reports tell where time, memory and input went, as a tree (base/stages.h).
+  bool profile = false;
 };
 
 struct PlannedOperation;

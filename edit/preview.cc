@@ -43,6 +43,9 @@ absl::StatusOr<EditReport> Editor::Preview(const BatchItem& request) {
   for (int i = 0; i < kPreviewTriesMax; ++i) {
     size_t failed = 0;
     Work work{.tasks = tasks, .failed = failed};
+    if (options_.profile) {
+      work.stages.EnableProfile();
+    }
     CLEAVE_RETURN_IF_ERROR(PlanUnlocked(work));
     PlannedOperation& planned = work.planned.front();
     status = CheckPlanHolds(dataset_, planned.plan, planned.record.read_generation.value_or(0));
