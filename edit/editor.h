@@ -17,6 +17,7 @@
 #include "edit/lock_keeper.h"
 #include "edit/lock_queue.h"
 #include "edit/protection.h"
+#include "edit/recovery.h"
 #include "edit/requests.h"
 #include "edit/task.h"
 #include "graph/dataset.h"
@@ -24,11 +25,6 @@
 #include "table/row_locks.h"
 
 namespace cleave::edit {
-
-struct RecoveredOperation {
-  graph::OperationId id{};
-  bool rolled_forward = false;  // else it had not reached its commit point and is now marked as failed
-};
 
 struct EditorOptions {
   Clock* clock = &Clock::System();
