@@ -23,7 +23,6 @@
 #include "base/status.h"
 #include "edit/apply.h"
 #include "edit/draft.h"
-#include "edit/recovery.h"
 #include "edit/request_keys.h"
 #include "edit/session.h"
 #include "edit/split_plan.h"
@@ -36,6 +35,7 @@ using graph::NodeId;
 struct Editor::Work {
   Tasks tasks;
   size_t& failed;
+  std::optional<graph::OperationId> operation = {};  // of the only task, if it is not to get a new one
   std::optional<KeyedRequest> keyed = {};
   std::vector<OperationRecord> records = {};    // as the log begins them
   std::vector<std::vector<NodeId>> roots = {};  // that each task needs, in the stored state
@@ -53,17 +53,15 @@ Editor::Editor(graph::Dataset& dataset, const EditorOptions& options)
     : dataset_(dataset),
       options_(options),
       queue_(options.lock_wait),
-      keeper_(dataset.table().ordered(), *options.clock, options.lock_expiry) {}
+      keeper_(dataset.table().ordered(), *options.clock, options.lock_expiry),
+      recoverer_(dataset, *options.clock, options.lock_expiry, options.recovery_period) {}
 
 absl::StatusOr<std::unique_ptr<Editor>> Editor::Open(graph::Dataset& dataset, const EditorOptions& options) {
   std::unique_ptr<Editor> editor(new Editor(dataset, options));
-  CLEAVE_RETURN_IF_ERROR(editor->Recover());
+  if (options.recover_at_open) {
+    CLEAVE_RETURN_IF_ERROR(editor->recoverer_.RecoverAll());
+  }
   return editor;
-}
-
-absl::Status Editor::Recover() {
-  CLEAVE_ASSIGN_OR_RETURN(recovered_, RecoverOperations(dataset_, *options_.clock));
-  return absl::OkStatus();
 }
 
 absl::StatusOr<EditReport> Editor::Merge(const MergeRequest& request) { return CarryOne(MakeMergeTask(request)); }
@@ -110,6 +108,14 @@ absl::StatusOr<EditReport> Editor::CarryOne(std::unique_ptr<Task> task, const st
   return std::move(reports.front());
 }
 
+absl::StatusOr<EditReport> Editor::RunAs(graph::OperationId operation, const BatchItem& item) {
+  const std::unique_ptr<Task> tasks[] = {MakeTask(item)};
+  size_t failed = 0;
+  Work work{.tasks = tasks, .failed = failed, .operation = operation};
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<EditReport> reports, CarryOut(work));
+  return std::move(reports.front());
+}
+
 absl::StatusOr<std::vector<EditReport>> Editor::Carry(Tasks tasks, const std::string& key, size_t& failed) {
   Work work{.tasks = tasks, .failed = failed};
   if (key.empty()) {
@@ -141,7 +147,7 @@ absl::StatusOr<std::vector<EditReport>> Editor::CarryOut(Work& work) {
   CLEAVE_RETURN_IF_ERROR(CheckProtections(work));
   for (const std::unique_ptr<Task>& task : work.tasks) {
     OperationRecord record;
-    CLEAVE_ASSIGN_OR_RETURN(record.id, dataset_.ids().NewOperation());
+    CLEAVE_ASSIGN_OR_RETURN(record.id, work.operation.has_value() ? *work.operation : dataset_.ids().NewOperation());
     record.kind = task->kind();
     record.user = task->user();
     record.request_key = work.keyed.has_value() ? work.keyed->key : "";
@@ -154,6 +160,7 @@ absl::StatusOr<std::vector<EditReport>> Editor::CarryOut(Work& work) {
       record.batch = leader;
     }
   }
+  Recoverer::Run run(recoverer_, work.records.front().id);
   Session session(dataset_, *options_.clock, work.records.front(), &keeper_, options_.lock_expiry);
   LockQueue::Place place(queue_, session.record().id);
   work.session = &session;
@@ -162,7 +169,11 @@ absl::StatusOr<std::vector<EditReport>> Editor::CarryOut(Work& work) {
     const bool of_item = work.is_batch() && work.failed != kNoTask;
     return session.Fail(of_item ? Annotate(status, absl::StrCat("item ", work.failed)) : status);
   }
-  return Commit(work);
+  absl::StatusOr<std::vector<EditReport>> reports = Commit(work);
+  if (reports.ok()) {
+    run.Finished();
+  }
+  return reports;
 }
 
 // Tries until it has locks and plans, or an error that waiting does not mend.
@@ -177,11 +188,19 @@ absl::Status Editor::Attempt(Work& work) {
       return status;
     }
     CLEAVE_RETURN_IF_ERROR(work.session->Release());
+    if (FreedLocks(status)) {
+      continue;
+    }
     if (absl::Now() >= give_up) {
       return status;
     }
     work.place->Wait(options_.lock_wait);
   }
+}
+
+// Whether the locks in the way may be gone, because their operation was one that nobody works on any more.
+bool Editor::FreedLocks(const absl::Status& refusal) {
+  return absl::IsUnavailable(refusal) && recoverer_.RecoverSilent().value_or(0) > 0;
 }
 
 // What every task needs now. A single task is looked at whole; one of several may see another state when its turn
@@ -333,6 +352,9 @@ absl::Status Editor::Protect(const Protection& protection) {
   const absl::Time give_up = absl::Now() + options_.lock_tries * options_.lock_wait;
   while (true) {
     absl::Status status = edit::Protect(dataset_, *options_.clock, options_.lock_expiry, protection);
+    if (FreedLocks(status)) {
+      continue;
+    }
     if (!absl::IsUnavailable(status) || absl::Now() >= give_up) {
       return status;
     }
