@@ -1,6 +1,6 @@
 // Goal: an operation that was left in any state is listed with that state, and replay, revert and background recovery
 // each bring it to the end that stuck.h and recovery.h promise, or refuse without a change. A revert that is stopped
-// anywhere is ended by the next revert, and by recovery.
+// anywhere is ended by the next revert, and by recovery; so is any chain of them.
 // Method: a child edits a project and is killed at a crash point; the parent acts on a copy of what is left, and
 // compares with the states before and after the edit. For reverts, the child reverts and is killed at each point that
 // it passes.
@@ -8,9 +8,13 @@
 
 #include <fstream>
 #include <functional>
+#include <iostream>
+#include <random>
 #include <set>
 #include <string>
 #include <vector>
+
+#include "absl/strings/numbers.h"
 
 #include "edit/lock_keys.h"
 #include "edit/stuck_testing.h"
@@ -21,8 +25,8 @@
 namespace cleave::edit {
 namespace {
 
-// What the child of the reverts does.
-TEST(StuckChild, Reverts) {
+// What the child does: "revert" or "replay" of operation 1; refusals are no failure.
+TEST(StuckChild, Settles) {
   const char* folder = std::getenv("CLEAVE_CRASH_CHILD_FOLDER");
   if (folder == nullptr) {
     GTEST_SKIP() << "runs as the child of StuckTest only";
@@ -34,8 +38,9 @@ TEST(StuckChild, Reverts) {
   }
   auto dataset = graph::Dataset::Open(folder);
   ASSERT_TRUE(dataset.ok()) << dataset.status();
-  const auto outcome = RevertStuck(**dataset, Clock::System(), graph::OperationId{1});
-  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  const bool reverts = std::getenv("CLEAVE_CRASH_CHILD_ACTION") == std::string("revert");
+  const auto outcome = (reverts ? RevertStuck : ReplayStuck)(**dataset, Clock::System(), graph::OperationId{1});
+  ASSERT_TRUE(outcome.ok() || absl::IsFailedPrecondition(outcome.status())) << outcome.status();
   SetCrashPointObserver(nullptr);
 }
 
@@ -264,15 +269,16 @@ TEST_F(StuckTest, ARevertThatIsStoppedAnywhereIsEndedByTheNextAndByRecovery) {
   std::set<std::string> names;
   for (const char* stop : {"edit.committed:1", "edit.voxels_written:1", "edit.chunks_locked:1"}) {
     const std::string left = LeftAt(stop);
-    const ChildOptions child{.folder = Copy(left), .action = "", .list_file = list_file, .test = "StuckChild.Reverts"};
+    const ChildOptions child{
+        .folder = Copy(left), .action = "revert", .list_file = list_file, .test = "StuckChild.Settles"};
     ASSERT_EQ(RunChild(child), 0);
     const std::vector<std::string> arrivals = Arrivals(list_file);
     ASSERT_FALSE(arrivals.empty());
     for (const std::string& arrival : arrivals) {
       SCOPED_TRACE(absl::StrCat("left at ", stop, ", revert killed at ", arrival));
       const std::string half = Copy(left);
-      ASSERT_TRUE(
-          WIFSIGNALED(RunChild({.folder = half, .action = "", .crash_at = arrival, .test = "StuckChild.Reverts"})));
+      ASSERT_TRUE(WIFSIGNALED(
+          RunChild({.folder = half, .action = "revert", .crash_at = arrival, .test = "StuckChild.Settles"})));
       names.insert(arrival.substr(0, arrival.find(':')));
       OpenProject recovered = Open(Copy(half));
       ASSERT_NE(recovered.editor, nullptr);
@@ -287,6 +293,60 @@ TEST_F(StuckTest, ARevertThatIsStoppedAnywhereIsEndedByTheNextAndByRecovery) {
   for (const char* name : {"edit.take_back_claimed", "edit.voxels_back", "edit.preparation_removed", "edit.reverted",
                            "edit.half_unlocked", "edit.unlocked", "edit.intent_removed"}) {
     EXPECT_TRUE(names.contains(name)) << name;
+  }
+}
+
+// Killed, settled, killed while it is settled, settled the other way, and so on: in the end it is whole, and its row
+// says which of the two it became.
+TEST_F(StuckTest, ARandomChainOfKillsEndsWhole) {
+  uint64_t seed = std::random_device()();
+  if (const char* text = std::getenv("CLEAVE_TEST_SEED")) {
+    ASSERT_TRUE(absl::SimpleAtoi(text, &seed));
+  }
+  std::cout << "CLEAVE_TEST_SEED=" << seed << '\n';
+  std::mt19937_64 random(seed);
+  const char* scale = std::getenv("CLEAVE_TEST_SCALE");
+  const int rounds = scale != nullptr && scale == std::string("small") ? 4 : 15;
+  const std::string list_file = folder_.path() + "/points";
+  const Seen before = Before();
+  for (const std::string action : {"split", "batch"}) {
+    const Seen after = After(action);
+    const auto killed_somewhere = [&](ChildOptions child) {
+      child.folder = Copy(child.folder);
+      child.list_file = list_file;
+      EXPECT_EQ(RunChild(child), 0);
+      std::filesystem::remove_all(child.folder);
+      const std::vector<std::string> arrivals = Arrivals(list_file);
+      return arrivals.empty() ? std::string() : arrivals[random() % arrivals.size()];
+    };
+    for (int round = 0; round < rounds; ++round) {
+      const std::string project = Copy(origin_);
+      std::string story = action;
+      for (int link = 0; link < 4; ++link) {
+        const std::string settle = random() % 2 == 0 ? "revert" : "replay";
+        ChildOptions child{.folder = project, .action = link == 0 ? action : settle};
+        if (link > 0) {
+          child.test = "StuckChild.Settles";
+        }
+        child.crash_at = killed_somewhere(child);
+        absl::StrAppend(&story, link > 0 ? ", " + settle : "", " killed at ", child.crash_at);
+        if (child.crash_at.empty()) {
+          continue;  // it was refused, or there was nothing left to do
+        }
+        EXPECT_TRUE(WIFSIGNALED(RunChild(child))) << story;
+        if (ListStuck(*OpenAsLeft(project).dataset, absl::Now(), absl::ZeroDuration())->empty()) {
+          break;
+        }
+      }
+      SCOPED_TRACE(story);
+      OpenProject open = Open(project);
+      ASSERT_NE(open.editor, nullptr);
+      const bool happened = OperationLog(open.dataset->table()).Read(kFirst).value_or(OperationRecord{}).status ==
+                            OperationStatus::kSuccess;
+      ExpectSettled(open, happened ? after : before);
+      open = {};
+      std::filesystem::remove_all(project);
+    }
   }
 }
 
