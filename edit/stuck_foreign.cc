@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "edit/apply.h"
 #include "edit/editor.h"
+#include "edit/foreign_leftovers.h"
 #include "edit/fsck_checks.h"
 #include "edit/operation_turns.h"
 #include "edit/scope_locks.h"
@@ -26,48 +27,26 @@ namespace {
 using graph::NodeId;
 namespace columns = table::columns;
 
-// The supervoxels of the operation's scope that it made.
-absl::StatusOr<std::vector<NodeId>> FreshSupervoxels(graph::Dataset& dataset, const InFlight& scope) {
-  const graph::IdLayout& layout = dataset.layout();
-  const std::string made_by = table::EncodeIdText(Value(scope.id));
-  std::vector<NodeId> fresh;
-  for (const NodeId chunk : scope.chunk_scope) {
-    const graph::ChunkAddress address{graph::kSupervoxelLayer, layout.ChunkOf(chunk).position};
-    const table::RowRange ids =
-        table::NodeRowRange({.first = Value(layout.MakeNode(address, graph::Segment{1})),
-                             .last = Value(layout.MakeNode(address, layout.SegmentLimit(graph::kSupervoxelLayer)))});
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::Row> rows,
-                            dataset.table().ReadRange(ids, {.columns = {columns::kOperationId}}, 0));
-    for (const table::Row& row : rows) {
-      const table::Cell* operation = row.Newest(columns::kOperationId);
-      if (operation != nullptr && operation->value == made_by) {
-        CLEAVE_ASSIGN_OR_RETURN(const uint64_t id, table::ParseNodeRowKey(row.key));
-        fresh.push_back(NodeId{id});
-      }
-    }
-  }
-  return fresh;
-}
-
-absl::Status RequireNothingWritten(graph::Dataset& dataset, const StuckOperation& operation) {
-  const std::string name =
-      absl::StrCat("operation ", Value(operation.scope.id), ", which PyChunkedGraph left behind, ");
+// The rows that it wrote, as changes that take them away. Nothing is changed yet.
+absl::StatusOr<std::vector<table::RowMutation>> PlanCleaning(graph::Dataset& dataset, const StuckOperation& operation) {
+  CLEAVE_RETURN_IF_ERROR(RequireNoForeignLock(dataset, operation.scope));
   CLEAVE_ASSIGN_OR_RETURN(const bool effective, HasTakenEffect(dataset.table(), *operation.record));
   if (effective) {
-    return absl::FailedPreconditionError(absl::StrCat(name, "has turned objects on already; run `cleave fsck --plan`"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("operation ", Value(operation.scope.id),
+                     ", which PyChunkedGraph left behind, has turned objects on already; run `cleave fsck --plan`"));
   }
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> fresh, FreshSupervoxels(dataset, operation.scope));
-  if (!fresh.empty()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        name, "has written ", fresh.size(), " supervoxels, the first is ", Value(fresh.front()),
-        ": a loaded table does not tell which voxels they had before; clean it up where it was begun, and load again"));
-  }
-  return absl::OkStatus();
+  return RemovalOfForeignRows(dataset, operation.scope);
 }
 
-absl::Status RequireClean(graph::Dataset& dataset, const StuckOperation& operation) {
-  CLEAVE_RETURN_IF_ERROR(RequireNoForeignLock(dataset, operation.scope));
-  return RequireNothingWritten(dataset, operation);
+// Rows first: while they are there, the scope must stay closed.
+absl::Status CleanForeign(graph::Dataset& dataset, Clock& clock, const StuckOperation& operation,
+                          const std::vector<table::RowMutation>& removal) {
+  CLEAVE_RETURN_IF_ERROR(dataset.table().Apply(removal));
+  CrashPoint("edit.foreign_rows_removed");
+  CLEAVE_RETURN_IF_ERROR(FinishOperation(dataset, clock, operation.scope));
+  CrashPoint("edit.foreign_cleaned");
+  return absl::OkStatus();
 }
 
 // Changes the operation's row, if its status is still the one that was looked at.
@@ -151,30 +130,31 @@ absl::StatusOr<BatchItem> RequestOf(const OperationRecord& record) {
 }
 
 absl::StatusOr<StuckOutcome> ReplayForeign(graph::Dataset& dataset, Clock& clock, const StuckOperation& operation) {
-  CLEAVE_RETURN_IF_ERROR(RequireClean(dataset, operation));
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::RowMutation> removal, PlanCleaning(dataset, operation));
   CLEAVE_ASSIGN_OR_RETURN(const BatchItem item, RequestOf(*operation.record));
   CLEAVE_ASSIGN_OR_RETURN(
       const std::unique_ptr<Editor> editor,
       Editor::Open(dataset, {.clock = &clock, .recover_at_open = false, .recovery_period = absl::ZeroDuration()}));
   CLEAVE_RETURN_IF_ERROR(MarkBegun(dataset, *operation.record));
   CrashPoint("edit.foreign_begun");
-  CLEAVE_RETURN_IF_ERROR(FinishOperation(dataset, clock, operation.scope));
-  CrashPoint("edit.foreign_cleaned");
+  CLEAVE_RETURN_IF_ERROR(CleanForeign(dataset, clock, operation, removal));
   CLEAVE_RETURN_IF_ERROR(editor->RunAs(operation.scope.id, item).status());
   return StuckOutcome::kPlannedAnew;
 }
 
 absl::StatusOr<StuckOutcome> RevertForeign(graph::Dataset& dataset, Clock& clock, const StuckOperation& operation) {
-  CLEAVE_RETURN_IF_ERROR(RequireClean(dataset, operation));
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::RowMutation> removal, PlanCleaning(dataset, operation));
   OperationRecord record = *operation.record;
+  CLEAVE_RETURN_IF_ERROR(MarkBegun(dataset, record));
+  CrashPoint("edit.foreign_begun");
+  CLEAVE_RETURN_IF_ERROR(CleanForeign(dataset, clock, operation, removal));
   record.status = OperationStatus::kException;
   record.failure = OperationFailure::kReverted;
   record.exception = "left behind by PyChunkedGraph, and taken back by an operator: nothing of it is left";
   record.chunk_scope.clear();
-  CLEAVE_RETURN_IF_ERROR(ChangeRow(dataset, *operation.record, EndedRow(record).changes));
-  CrashPoint("edit.reverted");
-  CLEAVE_RETURN_IF_ERROR(FinishOperation(dataset, clock, operation.scope));
-  return StuckOutcome::kTakenBack;
+  CLEAVE_ASSIGN_OR_RETURN(const bool marked, WriteUncommitted(dataset.table(), record));
+  return marked ? absl::StatusOr<StuckOutcome>(StuckOutcome::kTakenBack)
+                : absl::AbortedError(absl::StrCat("operation ", Value(record.id), " was replayed meanwhile"));
 }
 
 }  // namespace cleave::edit
