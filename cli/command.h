@@ -89,6 +89,10 @@ class Command {
 [[nodiscard]] std::unique_ptr<Command> MakeRootCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeServeCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeSplitCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeStuckListCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeStuckReplayCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeStuckRevertCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeStuckShowCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeTableDumpCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeTableLoadCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeTouchingCommand();

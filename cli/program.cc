@@ -36,6 +36,8 @@ constexpr GroupText kGroups[] = {
     {"graph", "Ask", "Ask the graph: nodes, edges, ways, history, for one id or for many",
      "cleave graph roots demo --ids 72057594037927941,72057594037927942\n"
      "cleave graph lineage demo --ids 288230376151711745"},
+    {"stuck", "Project", "Look at operations that were left in the middle, and settle them",
+     "cleave stuck list demo\ncleave stuck show demo 17\ncleave stuck replay demo 17"},
     {"table", "Project", "Exchange a project's table with PyChunkedGraph",
      "cleave table dump demo --out demo.jsonl.zst\n"
      "cleave table load graph.jsonl.zst demo --segmentation file:///data/watershed/ --edges /data/edges"},

@@ -10,6 +10,12 @@ namespace cleave::cli {
 
 void NoteRecovered(const std::vector<edit::RecoveredOperation>& operations, Console& console) {
   for (const edit::RecoveredOperation& operation : operations) {
+    if (!operation.problem.ok()) {
+      console.Note(absl::StrCat("operation ", Value(operation.id), ", which an earlier process left behind, stays so: ",
+                                operation.problem.message(), "; see `cleave stuck show`"),
+                   /*important=*/true);
+      continue;
+    }
     console.Note(
         absl::StrCat("an earlier process ended in the middle of operation ", Value(operation.id), "; it was ",
                      operation.rolled_forward ? "carried out to its end" : "taken back, nothing of it is left"),

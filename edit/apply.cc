@@ -2,6 +2,7 @@
 
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -10,6 +11,7 @@
 #include "base/crash_point.h"
 #include "base/status.h"
 #include "edit/lock_keys.h"
+#include "edit/operation_turns.h"
 #include "ocdbt/database.h"
 #include "store/store.h"
 #include "table/row_keys.h"
@@ -56,6 +58,10 @@ absl::StatusOr<uint64_t> WriteVoxels(graph::Dataset& dataset, const Intent& inte
   return committed.status();
 }
 
+absl::Status TakenBack(const Intent& intent) {
+  return absl::AbortedError(absl::StrCat("operation ", Value(intent.operation), " was taken back; send it again"));
+}
+
 }  // namespace
 
 std::string VoxelMarkerKey(graph::OperationId operation) {
@@ -85,13 +91,33 @@ absl::StatusOr<uint64_t> VoxelGeneration(graph::Dataset& dataset) {
   return newest.generation().value;
 }
 
-absl::StatusOr<std::vector<OperationRecord>> ApplyIntent(graph::Dataset& dataset, const Intent& intent,
-                                                         Stages& stages) {
-  const Stages::Scope scope(stages, "apply");
+std::vector<const Intent*> IntentParts(const Intent& intent) {
   std::vector<const Intent*> parts = {&intent};
   for (const Intent& follower : intent.followers) {
     parts.push_back(&follower);
   }
+  return parts;
+}
+
+absl::Status RemovePrepared(graph::Dataset& dataset, const Intent& intent) {
+  std::vector<table::RowMutation> rows;
+  for (const Intent* part : IntentParts(intent)) {
+    for (const table::RowMutation& prepared : part->prepare) {
+      table::RowMutation& row = rows.emplace_back(table::RowMutation{prepared.key, {}});
+      for (const table::Change& change : prepared.changes) {
+        if (const auto* set = std::get_if<table::SetCell>(&change)) {
+          row.changes.emplace_back(table::DeleteCells{set->column, set->time});
+        }
+      }
+    }
+  }
+  return dataset.table().ordered().Apply(rows);
+}
+
+absl::StatusOr<std::vector<OperationRecord>> ApplyIntent(graph::Dataset& dataset, const Intent& intent,
+                                                         Stages& stages) {
+  const Stages::Scope scope(stages, "apply");
+  const std::vector<const Intent*> parts = IntentParts(intent);
   OperationLog log(dataset.table());
   std::vector<OperationRecord> records;
   std::vector<table::RowMutation> prepare;
@@ -102,6 +128,12 @@ absl::StatusOr<std::vector<OperationRecord>> ApplyIntent(graph::Dataset& dataset
     prepare.insert(prepare.end(), part->prepare.begin(), part->prepare.end());
     flip.insert(flip.end(), part->flip.begin(), part->flip.end());
   }
+  if (records.front().status == OperationStatus::kSuccess) {
+    return records;
+  }
+  if (records.front().status != OperationStatus::kWriteStarted) {
+    return TakenBack(intent);
+  }
   CLEAVE_RETURN_IF_ERROR(dataset.table().ordered().Apply(prepare));
   CrashPoint("edit.prepared");
   for (size_t i = 0; i < parts.size(); ++i) {
@@ -111,8 +143,14 @@ absl::StatusOr<std::vector<OperationRecord>> ApplyIntent(graph::Dataset& dataset
     }
     records[i].status = OperationStatus::kSuccess;
     records[i].chunk_scope.clear();
-    flip.push_back(OperationLog::RowOf(records[i]));
+    flip.push_back(EndedRow(records[i]));
   }
+  CLEAVE_ASSIGN_OR_RETURN(const bool mine, ClaimFlip(dataset.table().ordered(), intent.operation));
+  if (!mine) {  // while this worker slept
+    CLEAVE_RETURN_IF_ERROR(RemovePrepared(dataset, intent));
+    return TakenBack(intent);
+  }
+  CrashPoint("edit.flip_claimed");
   CLEAVE_RETURN_IF_ERROR(dataset.table().Apply(flip));
   CrashPoint("edit.flipped");
   return records;
@@ -126,6 +164,7 @@ absl::Status FinishOperation(graph::Dataset& dataset, Clock& clock, const InFlig
   table::RowLocks root_locks(table, clock, table::LockedRows::kRoots);
   table::RowLocks chunk_locks(table, clock, table::LockedRows::kChunks);
   CLEAVE_RETURN_IF_ERROR(chunk_locks.ReleaseIndefinite(chunks, Value(operation.id)));
+  CrashPoint("edit.half_unlocked");
   CLEAVE_RETURN_IF_ERROR(root_locks.ReleaseIndefinite(roots, Value(operation.id)));
   CLEAVE_RETURN_IF_ERROR(chunk_locks.Release(chunks, Value(operation.id)));
   CLEAVE_RETURN_IF_ERROR(root_locks.Release(roots, Value(operation.id)));

@@ -6,7 +6,9 @@
 //   2. voxels: all chunks in one commit of the versioned store, together with a marker key named after the operation,
 //      which must not exist before. So they are written once, however often this step is run, and never over newer
 //      voxels.
-//   3. flip: rows that turn the new state on, with the operation's row set to success, in one batch.
+//   3. flip: claimed on the operation's row, so that nobody takes it back any more; then rows that turn the new state
+//   on,
+//      with the operation's row set to success, in one batch.
 //
 // The operations of one batch go through each step together: all rows of step 1, then one commit of voxels for each
 // that has some (in order, so that each has a version of its own), then all rows of step 3 in one batch.
@@ -46,10 +48,17 @@ namespace cleave::edit {
 [[nodiscard]] absl::StatusOr<std::optional<uint64_t>> FindVoxelGeneration(ocdbt::Database& database,
                                                                           graph::OperationId operation);
 
-// Steps 1 to 3. Returns the records of the operation and its followers as they stand then. INTERNAL when a chunk is not
-// what was read although the operation holds its lock.
+// Steps 1 to 3. Returns the records of the operation and its followers as they stand then; those of an operation that
+// has been carried out by another, without a change. ABORTED, without a change, when it was taken back meanwhile.
+// INTERNAL when a chunk is not what was read although the operation holds its lock.
 [[nodiscard]] absl::StatusOr<std::vector<OperationRecord>> ApplyIntent(graph::Dataset& dataset, const Intent& intent,
                                                                        Stages& stages);
+
+// What step 1 wrote is taken away again: for operations that will never be turned on. Idempotent.
+[[nodiscard]] absl::Status RemovePrepared(graph::Dataset& dataset, const Intent& intent);
+
+// The operation and its followers, in order.
+[[nodiscard]] std::vector<const Intent*> IntentParts(const Intent& intent);
 
 // Step 4. Idempotent.
 [[nodiscard]] absl::Status FinishOperation(graph::Dataset& dataset, Clock& clock, const InFlight& operation);

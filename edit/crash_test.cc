@@ -4,49 +4,21 @@
 // run lists every crash point that the child passes, with an observer; then a fresh copy of the project is edited once
 // for each of them, and the child ends there by SIGKILL (base/crash_point.h). Recovery is killed in the same way, from
 // several states that an edit left behind. The point of each kill is checked to have been reached.
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
-#include <sys/wait.h>
 
 #include "base/crash_point.h"
-#include "edit/edit_testing.h"
-#include "edit/operation_log.h"
+#include "edit/crash_testing.h"
 
 namespace cleave::edit {
 namespace {
-
-const VoxelPoint kSource{14, 16, 12};
-const VoxelPoint kSink{34, 16, 12};
-
-// Two boxes of one label with a neck, and neighbours around them.
-Array3<uint64_t> Labels() {
-  Array3<uint64_t> labels({48, 32, 24}, 2);
-  for (int64_t z = 2; z < 22; ++z) {
-    for (int64_t y = 6; y < 26; ++y) {
-      for (int64_t x = 4; x < 44; ++x) {
-        const bool neck = x >= 21 && x < 27;
-        if (!neck || (y >= 13 && y < 19 && z >= 9 && z < 15)) {
-          labels[{x, y, z}] = x < 24 ? 1 : 3;
-        }
-      }
-    }
-  }
-  return labels;
-}
-
-absl::StatusOr<EditReport> CutNeck(Editor& editor, absl::string_view key = "") {
-  return editor.Split({.sources = {kSource}, .sinks = {kSink}, .user = "child", .terms = {.key = std::string(key)}});
-}
 
 // The edits of the child, by name.
 absl::Status Act(Editor& editor, absl::string_view action) {
@@ -105,77 +77,10 @@ TEST(CrashChild, RunsTheEdit) {
   SetCrashPointObserver(nullptr);
 }
 
-struct ChildOptions {
-  std::string folder;
-  std::string action;
-  std::string crash_at = {};   // NAME:N
-  std::string list_file = {};  // where to write the names of the points passed
-};
-
-// Returns the child's wait status.
-int RunChild(const ChildOptions& options) {
-  const pid_t pid = fork();
-  if (pid == 0) {
-    setenv("CLEAVE_CRASH_CHILD_FOLDER", options.folder.c_str(), 1);
-    setenv("CLEAVE_CRASH_CHILD_ACTION", options.action.c_str(), 1);
-    if (!options.crash_at.empty()) {
-      setenv("CLEAVE_CRASH_AT", options.crash_at.c_str(), 1);
-    }
-    if (!options.list_file.empty()) {
-      setenv("CLEAVE_CRASH_CHILD_LIST", options.list_file.c_str(), 1);
-    }
-    unsetenv("GTEST_OUTPUT");
-    unsetenv("GTEST_TOTAL_SHARDS");
-    execl("/proc/self/exe", "edit_test", "--gtest_filter=CrashChild.RunsTheEdit", "--gtest_brief=1", nullptr);
-    _exit(127);
-  }
-  int status = 0;
-  EXPECT_EQ(waitpid(pid, &status, 0), pid);
-  return status;
-}
-
-// "NAME:1", "NAME:2", ... for every arrival in the child's list.
-std::vector<std::string> Arrivals(const std::string& list_file) {
-  std::ifstream stream(list_file);
-  std::map<std::string, int> count;
-  std::vector<std::string> arrivals;
-  for (std::string name; std::getline(stream, name);) {
-    arrivals.push_back(absl::StrCat(name, ":", ++count[name]));
-  }
-  return arrivals;
-}
-
-// What an outsider can see of a project.
-struct Seen {
-  Array3<uint64_t> supervoxels;
-  std::map<uint64_t, uint64_t> roots;
-  std::vector<std::pair<uint64_t, OperationStatus>> succeeded;
-  friend bool operator==(const Seen& a, const Seen& b) {
-    return std::equal(a.supervoxels.data(), a.supervoxels.data() + a.supervoxels.size(), b.supervoxels.data()) &&
-           a.roots == b.roots && a.succeeded == b.succeeded;
-  }
-};
-
-Seen Look(OpenProject& project) {
-  Seen seen;
-  seen.supervoxels = ExportSupervoxels(*project.dataset);
-  seen.roots = RootsOf(*project.dataset, seen.supervoxels);
-  const auto log = OperationLog(project.dataset->table()).ReadAll();
-  EXPECT_TRUE(log.ok()) << log.status();
-  for (const OperationRecord& record : *log) {
-    if (record.status == OperationStatus::kSuccess) {
-      seen.succeeded.emplace_back(Value(record.id), record.status);
-    } else {
-      EXPECT_EQ(record.status, OperationStatus::kException) << "operation " << Value(record.id);
-    }
-  }
-  return seen;
-}
-
 class CrashTest : public testing::Test {
  protected:
   void SetUp() override {
-    IngestLabels(origin_, Labels(), {.chunk_size = {16, 16, 16}, .voxel_size_nm = {8, 8, 8}, .fuse = {{1, 3}}});
+    IngestLabels(origin_, NeckLabels(), {.chunk_size = {16, 16, 16}, .voxel_size_nm = {8, 8, 8}, .fuse = {{1, 3}}});
   }
 
   std::string Copy(const std::string& from) {
@@ -247,9 +152,10 @@ TEST_F(CrashTest, SplitIsWholeOrNothing) {
   const Seen after = LookAt(done);
   ASSERT_FALSE(before == after);
   const std::set<std::string> names = KillEverywhere(origin_, "split", before, after, true);
-  for (const char* name : {"edit.created", "edit.roots_locked", "edit.chunks_locked", "edit.locked_for_commit",
-                           "edit.intent_written", "edit.committed", "edit.prepared", "edit.voxels_written",
-                           "edit.flipped", "edit.unlocked", "edit.intent_removed", "edit.finished"}) {
+  for (const char* name :
+       {"edit.created", "edit.roots_locked", "edit.chunks_locked", "edit.locked_for_commit", "edit.intent_written",
+        "edit.committed", "edit.prepared", "edit.voxels_written", "edit.flip_claimed", "edit.flipped",
+        "edit.half_unlocked", "edit.unlocked", "edit.intent_removed", "edit.finished"}) {
     EXPECT_TRUE(names.contains(name)) << name;
   }
 }

@@ -24,7 +24,6 @@
 #include "edit/apply.h"
 #include "edit/draft.h"
 #include "edit/editor_work.h"
-#include "edit/recovery.h"
 #include "edit/request_keys.h"
 #include "edit/session.h"
 #include "edit/split_plan.h"
@@ -38,17 +37,15 @@ Editor::Editor(graph::Dataset& dataset, const EditorOptions& options)
     : dataset_(dataset),
       options_(options),
       queue_(options.lock_wait),
-      keeper_(dataset.table().ordered(), *options.clock, options.lock_expiry) {}
+      keeper_(dataset.table().ordered(), *options.clock, options.lock_expiry),
+      recoverer_(dataset, *options.clock, options.lock_expiry, options.recovery_period) {}
 
 absl::StatusOr<std::unique_ptr<Editor>> Editor::Open(graph::Dataset& dataset, const EditorOptions& options) {
   std::unique_ptr<Editor> editor(new Editor(dataset, options));
-  CLEAVE_RETURN_IF_ERROR(editor->Recover());
+  if (options.recover_at_open) {
+    CLEAVE_RETURN_IF_ERROR(editor->recoverer_.RecoverAll());
+  }
   return editor;
-}
-
-absl::Status Editor::Recover() {
-  CLEAVE_ASSIGN_OR_RETURN(recovered_, RecoverOperations(dataset_, *options_.clock));
-  return absl::OkStatus();
 }
 
 absl::StatusOr<EditReport> Editor::Merge(const MergeRequest& request) { return CarryOne(MakeMergeTask(request)); }
@@ -69,6 +66,14 @@ absl::StatusOr<EditReport> Editor::CarryOne(std::unique_ptr<Task> task, const st
   const std::unique_ptr<Task> tasks[] = {std::move(task)};
   size_t failed = 0;
   CLEAVE_ASSIGN_OR_RETURN(std::vector<EditReport> reports, Carry(tasks, key, failed));
+  return std::move(reports.front());
+}
+
+absl::StatusOr<EditReport> Editor::RunAs(graph::OperationId operation, const BatchItem& item) {
+  const std::unique_ptr<Task> tasks[] = {MakeTask(item)};
+  size_t failed = 0;
+  Work work{.tasks = tasks, .failed = failed, .operation = operation};
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<EditReport> reports, CarryOut(work));
   return std::move(reports.front());
 }
 
@@ -114,6 +119,7 @@ absl::StatusOr<std::vector<EditReport>> Editor::CarryOut(Work& work) {
     return reports;
   }
   CLEAVE_RETURN_IF_ERROR(BeginRecords(work));
+  Recoverer::Run run(recoverer_, work.records.front().id);
   Session session(dataset_, *options_.clock, work.records.front(), &keeper_, options_.lock_expiry);
   LockQueue::Place place(queue_, session.record().id);
   work.session = &session;
@@ -122,18 +128,19 @@ absl::StatusOr<std::vector<EditReport>> Editor::CarryOut(Work& work) {
     const bool of_item = work.is_batch() && work.failed != kNoTask;
     return session.Fail(of_item ? Annotate(status, absl::StrCat("item ", work.failed)) : status);
   }
-  return Commit(work);
+  absl::StatusOr<std::vector<EditReport>> reports = Commit(work);
+  if (reports.ok()) {
+    run.Finished();
+  }
+  return reports;
 }
 
 // What the log will say of each task, before it is planned.
 absl::Status Editor::BeginRecords(Work& work) {
   for (const std::unique_ptr<Task>& task : work.tasks) {
     OperationRecord record;
-    if (task->operation().has_value()) {
-      record.id = *task->operation();
-    } else {
-      CLEAVE_ASSIGN_OR_RETURN(record.id, dataset_.ids().NewOperation());
-    }
+    const std::optional<graph::OperationId> given = task->operation().has_value() ? task->operation() : work.operation;
+    CLEAVE_ASSIGN_OR_RETURN(record.id, given.has_value() ? *given : dataset_.ids().NewOperation());
     record.kind = task->kind();
     record.user = task->user();
     record.request_key = work.keyed.has_value() ? work.keyed->key : "";
@@ -161,11 +168,19 @@ absl::Status Editor::Attempt(Work& work) {
       return status;
     }
     CLEAVE_RETURN_IF_ERROR(work.session->Release());
+    if (FreedLocks(status)) {
+      continue;
+    }
     if (absl::Now() >= give_up) {
       return status;
     }
     work.place->Wait(options_.lock_wait);
   }
+}
+
+// Whether the locks in the way may be gone, because their operation was one that nobody works on any more.
+bool Editor::FreedLocks(const absl::Status& refusal) {
+  return absl::IsUnavailable(refusal) && recoverer_.RecoverSilent().value_or(0) > 0;
 }
 
 // What every task needs now. A single task is looked at whole; one of several may see another state when its turn
@@ -322,6 +337,9 @@ absl::Status Editor::Protect(const Protection& protection) {
   const absl::Time give_up = absl::Now() + options_.lock_tries * options_.lock_wait;
   while (true) {
     absl::Status status = edit::Protect(dataset_, *options_.clock, options_.lock_expiry, protection);
+    if (FreedLocks(status)) {
+      continue;
+    }
     if (!absl::IsUnavailable(status) || absl::Now() >= give_up) {
       return status;
     }

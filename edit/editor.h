@@ -20,6 +20,7 @@
 #include "edit/lock_keeper.h"
 #include "edit/lock_queue.h"
 #include "edit/protection.h"
+#include "edit/recoverer.h"
 #include "edit/requests.h"
 #include "edit/task.h"
 #include "graph/dataset.h"
@@ -27,11 +28,6 @@
 #include "table/row_locks.h"
 
 namespace cleave::edit {
-
-struct RecoveredOperation {
-  graph::OperationId id{};
-  bool rolled_forward = false;  // else it had not reached its commit point and is now marked as failed
-};
 
 struct EditorOptions {
   Clock* clock = &Clock::System();
@@ -46,6 +42,11 @@ struct EditorOptions {
   bool dry_run = false;
   // Reports tell where time, memory and input went, as a tree (base/stages.h).
   bool profile = false;
+  // What an earlier process left behind is finished by Open; else it waits for RecoverNow, or an operator (stuck.h).
+  bool recover_at_open = true;
+  // How often a thread looks for operations that nobody works on any more (recoverer.h), in real time; 0: no thread,
+  // and only edits that meet a lock look.
+  absl::Duration recovery_period = absl::Seconds(30);
 };
 
 struct PlannedOperation;
@@ -53,7 +54,7 @@ struct PlannedOperation;
 // Thread-safe. The dataset must outlive the editor.
 class Editor {
  public:
-  // Finishes first what an earlier process left behind (Recover).
+  // Finishes first what an earlier process left behind, unless the options say otherwise.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Editor>> Open(graph::Dataset& dataset,
                                                                     const EditorOptions& options = {});
 
@@ -84,8 +85,14 @@ class Editor {
   // edits do for each other. See protection.h.
   [[nodiscard]] absl::Status Protect(const Protection& protection);
 
-  // What Open recovered.
-  [[nodiscard]] const std::vector<RecoveredOperation>& recovered() const { return recovered_; }
+  // Carries out an edit under the number of an operation that never happened: its row says CREATED, and nobody works on
+  // it. Else as the edit itself.
+  [[nodiscard]] absl::StatusOr<EditReport> RunAs(graph::OperationId operation, const BatchItem& item);
+
+  // Finishes at once what nobody works on any more; returns how many operations it was.
+  [[nodiscard]] absl::StatusOr<int> RecoverNow() { return recoverer_.RecoverSilent(); }
+  // What was recovered since Open, and what could not be.
+  [[nodiscard]] std::vector<RecoveredOperation> recovered() const { return recoverer_.recovered(); }
 
  private:
   using Tasks = std::span<const std::unique_ptr<Task>>;
@@ -94,7 +101,6 @@ class Editor {
 
   Editor(graph::Dataset& dataset, const EditorOptions& options);
 
-  [[nodiscard]] absl::Status Recover();
   // Carries out all of `tasks` or none. On an error, `failed` is the task that it is about, or kNoTask.
   [[nodiscard]] absl::StatusOr<std::vector<EditReport>> Carry(Tasks tasks, const std::string& key, size_t& failed);
   [[nodiscard]] absl::StatusOr<std::vector<EditReport>> CarryOut(Work& work);
@@ -105,6 +111,7 @@ class Editor {
   [[nodiscard]] absl::StatusOr<EditReport> CarryOne(std::unique_ptr<Task> task);
   [[nodiscard]] absl::StatusOr<EditReport> CarryOne(std::unique_ptr<Task> task, const std::string& key);
   [[nodiscard]] absl::Status Attempt(Work& work);
+  [[nodiscard]] bool FreedLocks(const absl::Status& refusal);
   [[nodiscard]] absl::Status LockRoots(Work& work);
   [[nodiscard]] absl::Status PlanTasks(Work& work);
   [[nodiscard]] absl::Status FindRoots(Work& work);
@@ -117,7 +124,7 @@ class Editor {
   const EditorOptions options_;
   LockQueue queue_;
   LockKeeper keeper_;
-  std::vector<RecoveredOperation> recovered_;
+  Recoverer recoverer_;
   absl::Mutex committing_mutex_;
   absl::flat_hash_set<graph::OperationId> committing_ ABSL_GUARDED_BY(committing_mutex_);  // previews
 };

@@ -17,6 +17,7 @@ namespace cleave::edit {
 struct Editor::Work {
   Tasks tasks;
   size_t& failed;
+  std::optional<graph::OperationId> operation = {};  // of the only task, if it is not to get a new one
   std::optional<KeyedRequest> keyed = {};
   std::vector<OperationRecord> records = {};           // as the log begins them
   std::vector<std::vector<graph::NodeId>> roots = {};  // that each task needs, in the stored state

@@ -1,6 +1,7 @@
 #include "edit/operation_log.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -23,10 +24,22 @@ namespace columns = table::columns;
 const table::Column kCommitTime{"0", "cleave_commit_time"};      // i64, ms since 1970; row kCommitTimeRowKey
 const table::Column kLaterThan{"2", "cleave_later_than"};        // i64, ms since 1970; row in flight
 const table::Column kFollowers{"2", "cleave_batch_operations"};  // array of u64; row in flight
+const table::Column kSince{"2", "cleave_since"};                 // i64, ms since 1970; row in flight
+const table::Column kRowKind{"2", "cleave_kind"};                // text: Name(OperationKind); both rows
 
 constexpr char kCommitTimeRowKey[] = "icommit_time";
 constexpr int kCommitTimeTries = 1000;
 constexpr uint64_t kFirstNode = uint64_t{1} << 56;  // operation ids are smaller than every node id: rows below layer 1
+
+OperationKind InFlightKind(const std::string& text) {
+  for (const OperationKind kind :
+       {OperationKind::kSplit, OperationKind::kUndo, OperationKind::kRedo, OperationKind::kRepair}) {
+    if (text == Name(kind)) {
+      return kind;
+    }
+  }
+  return OperationKind::kMerge;
+}
 
 std::string InFlightRowKey(OperationId id) { return absl::StrFormat("o%020d", Value(id)); }
 
@@ -37,19 +50,18 @@ absl::Status OperationLog::Write(const OperationRecord& record) {
   return table_.Apply(rows);
 }
 
-absl::Status OperationLog::WriteAll(std::span<const OperationRecord> records) {
-  std::vector<table::RowMutation> rows;
-  rows.reserve(records.size());
-  std::ranges::transform(records, std::back_inserter(rows), RowOf);
-  return table_.Apply(rows);
-}
-
 absl::StatusOr<OperationRecord> OperationLog::ReadFrom(const table::TableReader& reader, OperationId id) {
   CLEAVE_ASSIGN_OR_RETURN(const table::Row row, reader.ReadRow(table::OperationRowKey(Value(id)), {}));
   if (row.cells.empty() || Value(id) >= kFirstNode) {
     return absl::NotFoundError(absl::StrCat("there is no operation ", Value(id)));
   }
   return RecordOfRow(id, row);
+}
+
+absl::StatusOr<bool> OperationLog::IsForeign(const table::TableReader& reader, OperationId id) {
+  CLEAVE_ASSIGN_OR_RETURN(const table::Row row,
+                          reader.ReadRow(table::OperationRowKey(Value(id)), {.columns = {kRowKind}}));
+  return row.cells.empty();
 }
 
 absl::StatusOr<std::vector<OperationRecord>> OperationLog::ReadAll() const {
@@ -85,6 +97,10 @@ table::RowMutation OperationLog::RowOfInFlight(const InFlight& operation) {
   if (!operation.followers.empty()) {
     put(kFollowers, table::EncodeArray(operation.followers));
   }
+  if (operation.since != absl::InfinitePast()) {
+    put(kSince, table::EncodeValue(absl::ToUnixMillis(operation.since)));
+    put(kRowKind, std::string(Name(operation.kind)));
+  }
   return row;
 }
 
@@ -95,6 +111,12 @@ absl::Status OperationLog::WriteInFlight(const InFlight& operation) {
     row.changes.push_back(table::SetCell{kLaterThan, std::nullopt, table::EncodeValue(*last_ms)});
   }
   const table::RowMutation rows[] = {std::move(row)};
+  return table_.Apply(rows);
+}
+
+absl::Status OperationLog::WriteFollowers(const InFlight& operation, std::span<const OperationRecord> followers) {
+  std::vector<table::RowMutation> rows = {RowOfInFlight(operation)};
+  std::ranges::transform(followers, std::back_inserter(rows), RowOf);
   return table_.Apply(rows);
 }
 
@@ -117,6 +139,10 @@ absl::StatusOr<std::vector<InFlight>> OperationLog::ListInFlight(const table::Ta
     if (const std::optional<uint64_t> later_than_ms = reader.Number(kLaterThan)) {
       operation.later_than = absl::FromUnixMillis(static_cast<int64_t>(*later_than_ms));
     }
+    if (const std::optional<uint64_t> since_ms = reader.Number(kSince)) {
+      operation.since = absl::FromUnixMillis(static_cast<int64_t>(*since_ms));
+    }
+    operation.kind = InFlightKind(reader.Text(kRowKind));
     CLEAVE_RETURN_IF_ERROR(reader.status());
   }
   return operations;

@@ -36,6 +36,7 @@ enum class OperationFailure {
   kRejected,   // the request or the present state does not allow it: the same again would be refused again
   kFailed,     // something stood in the way: locks of others, the machine, a defect
   kAbandoned,  // its process ended before the commit point
+  kReverted,   // an operator took it back (stuck.h)
 };
 
 [[nodiscard]] absl::string_view Name(OperationKind kind);
@@ -88,6 +89,9 @@ struct InFlight {
   // the row was written. WriteInFlight sets it.
   absl::Time later_than = absl::InfinitePast();
   std::vector<graph::OperationId> followers = {};  // that are committed together with it
+  // When its worker wrote the row, by the worker's clock: a sign of life beside its locks (recovery.h).
+  absl::Time since = absl::InfinitePast();
+  OperationKind kind = OperationKind::kMerge;  // for the log, if it never gets to write its row
 };
 
 // Thread-safe. The table must outlive the log.
@@ -100,13 +104,13 @@ class OperationLog {
   // The change that says on the row of a merge or split that it was undone, or with `undo` 0, that it was redone.
   [[nodiscard]] static table::RowMutation UndoneMark(graph::OperationId target, graph::OperationId undo);
   [[nodiscard]] absl::Status Write(const OperationRecord& record);
-  // In one step where the table has such.
-  [[nodiscard]] absl::Status WriteAll(std::span<const OperationRecord> records);
   // NOT_FOUND when there is no such operation.
   [[nodiscard]] absl::StatusOr<OperationRecord> Read(graph::OperationId id) const { return ReadFrom(table_, id); }
   // The same through another reader, such as an overlay of unwritten rows.
   [[nodiscard]] static absl::StatusOr<OperationRecord> ReadFrom(const table::TableReader& reader,
                                                                 graph::OperationId id);
+  // Whether a row was written by another program than ours: PyChunkedGraph, in a table that was loaded.
+  [[nodiscard]] static absl::StatusOr<bool> IsForeign(const table::TableReader& reader, graph::OperationId id);
   // All operations, oldest first.
   [[nodiscard]] absl::StatusOr<std::vector<OperationRecord>> ReadAll() const;
   // The same, but a row that cannot be decoded ends nothing: it is told beside the others. For whoever looks for
@@ -118,6 +122,9 @@ class OperationLog {
   [[nodiscard]] static absl::StatusOr<Rows> ReadEach(const table::TableReader& reader);
 
   [[nodiscard]] absl::Status WriteInFlight(const InFlight& operation);
+  // The rows of its followers, in one step with its row in flight where the table has such. Their times have been
+  // given, so `later_than` stays what it was.
+  [[nodiscard]] absl::Status WriteFollowers(const InFlight& operation, std::span<const OperationRecord> followers);
   [[nodiscard]] absl::Status RemoveInFlight(graph::OperationId id);
   [[nodiscard]] absl::StatusOr<std::vector<InFlight>> ListInFlight() const { return ListInFlight(table_); }
   [[nodiscard]] static absl::StatusOr<std::vector<InFlight>> ListInFlight(const table::TableReader& reader);

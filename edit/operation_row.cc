@@ -36,7 +36,8 @@ const table::Column kWrittenGeneration{"2", "cleave_written_generation"};  // u6
 constexpr OperationKind kKinds[] = {OperationKind::kMerge, OperationKind::kSplit, OperationKind::kUndo,
                                     OperationKind::kRedo, OperationKind::kRepair};
 constexpr OperationFailure kFailures[] = {OperationFailure::kNone, OperationFailure::kRejected,
-                                          OperationFailure::kFailed, OperationFailure::kAbandoned};
+                                          OperationFailure::kFailed, OperationFailure::kAbandoned,
+                                          OperationFailure::kReverted};
 
 class RowWriter {
  public:
@@ -189,6 +190,8 @@ absl::string_view Name(OperationFailure failure) {
       return "failed";
     case OperationFailure::kAbandoned:
       return "abandoned";
+    case OperationFailure::kReverted:
+      return "reverted";
   }
   return "unknown";
 }

@@ -1,16 +1,88 @@
 #include "edit/recovery.h"
 
+#include <algorithm>
+#include <string>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 
 #include "base/crash_point.h"
 #include "base/status.h"
 #include "edit/apply.h"
-#include "edit/intent.h"
-#include "edit/operation_log.h"
+#include "edit/lock_keys.h"
+#include "edit/operation_turns.h"
+#include "edit/scope_locks.h"
+#include "edit/take_back.h"
 #include "store/store.h"
+#include "table/row_locks.h"
 
 namespace cleave::edit {
 namespace {
+
+// How often the row is looked at again when another moves it on meanwhile: it moves on three times at most.
+constexpr int kRecoveryTries = 5;
+
+void GiveUp(OperationRecord& record, OperationFailure failure) {
+  record.status = OperationStatus::kException;
+  record.failure = failure;
+  record.exception = failure == OperationFailure::kReverted
+                         ? "taken back by an operator before its commit point"
+                         : "abandoned: the process ended before the operation's commit point";
+  record.chunk_scope.clear();
+}
+
+// An operation that did not come to write its row gets one: should its worker only sleep, it must find that.
+absl::StatusOr<OperationRecord> RecordOf(const OperationLog& log, const InFlight& operation) {
+  absl::StatusOr<OperationRecord> record = log.Read(operation.id);
+  if (!absl::IsNotFound(record.status())) {
+    return record;
+  }
+  OperationRecord unwritten;
+  unwritten.id = operation.id;
+  unwritten.kind = operation.kind;
+  unwritten.time = operation.since == absl::InfinitePast() ? absl::UnixEpoch() : operation.since;
+  return unwritten;
+}
+
+absl::Status RollForward(graph::Dataset& dataset, const InFlight& operation) {
+  CLEAVE_RETURN_IF_ERROR(RequireNoForeignLock(dataset, operation));
+  CLEAVE_ASSIGN_OR_RETURN(const Intent intent, ReadIntent(dataset, operation.id));
+  Stages stages;
+  return ApplyIntent(dataset, intent, stages).status();
+}
+
+absl::Status TakeBackOn(graph::Dataset& dataset, Clock& clock, const InFlight& operation) {
+  CLEAVE_RETURN_IF_ERROR(RequireNoForeignLock(dataset, operation));
+  CLEAVE_ASSIGN_OR_RETURN(const Intent intent, ReadIntent(dataset, operation.id));
+  return TakeBack(dataset, clock, operation, intent);
+}
+
+// One look at the row and what follows from it. Nothing when the row moved on meanwhile.
+absl::StatusOr<std::optional<RecoveredOperation>> RecoverAsItStands(graph::Dataset& dataset, Clock& clock,
+                                                                    const InFlight& operation, OperationStatus status) {
+  RecoveredOperation recovered{operation.id, false, {}};
+  if (status == OperationStatus::kWriteStarted) {
+    CLEAVE_RETURN_IF_ERROR(RollForward(dataset, operation));
+    recovered.rolled_forward = true;
+  } else if (status == OperationStatus::kWriteFailed) {
+    CLEAVE_RETURN_IF_ERROR(TakeBackOn(dataset, clock, operation));
+    return recovered;
+  } else if (status == OperationStatus::kCreated) {
+    CLEAVE_ASSIGN_OR_RETURN(const bool marked, MarkAbandoned(dataset, operation, OperationFailure::kAbandoned));
+    if (!marked) {
+      return std::nullopt;
+    }
+  } else if (status == OperationStatus::kException) {
+    CLEAVE_RETURN_IF_ERROR(MarkFollowers(dataset, operation, OperationFailure::kAbandoned));
+  } else {
+    recovered.rolled_forward = status == OperationStatus::kSuccess;
+  }
+  CrashPoint("edit.recovered");
+  CLEAVE_RETURN_IF_ERROR(FinishOperation(dataset, clock, operation));
+  return recovered;
+}
+
+}  // namespace
 
 absl::StatusOr<Intent> ReadIntent(graph::Dataset& dataset, graph::OperationId operation) {
   const std::string key = IntentKey(operation);
@@ -26,21 +98,23 @@ absl::StatusOr<Intent> ReadIntent(graph::Dataset& dataset, graph::OperationId op
   return intent;
 }
 
-absl::Status Abandon(OperationLog& log, OperationRecord record) {
-  record.status = OperationStatus::kException;
-  record.failure = OperationFailure::kAbandoned;
-  record.exception = "abandoned: the process ended before the operation's commit point";
-  record.chunk_scope.clear();
-  return log.Write(record);
+absl::StatusOr<bool> MarkAbandoned(graph::Dataset& dataset, const InFlight& operation, OperationFailure failure) {
+  CLEAVE_ASSIGN_OR_RETURN(OperationRecord record, RecordOf(OperationLog(dataset.table()), operation));
+  GiveUp(record, failure);
+  CLEAVE_ASSIGN_OR_RETURN(const bool marked, WriteUncommitted(dataset.table(), record));
+  if (marked) {
+    CLEAVE_RETURN_IF_ERROR(MarkFollowers(dataset, operation, failure));
+  }
+  return marked;
 }
 
-// A table without atomic batches may hold rows of followers, though that of their leader, which is written last and
-// commits them all, is not there.
-absl::Status AbandonFollowers(OperationLog& log, const InFlight& operation) {
+absl::Status MarkFollowers(graph::Dataset& dataset, const InFlight& operation, OperationFailure failure) {
+  OperationLog log(dataset.table());
   for (const graph::OperationId follower : operation.followers) {
     absl::StatusOr<OperationRecord> record = log.Read(follower);
     if (record.ok() && record->status == OperationStatus::kWriteStarted) {
-      CLEAVE_RETURN_IF_ERROR(Abandon(log, *std::move(record)));
+      GiveUp(*record, failure);
+      CLEAVE_RETURN_IF_ERROR(log.Write(*record));
     } else if (!record.ok() && !absl::IsNotFound(record.status())) {
       return record.status();
     }
@@ -48,38 +122,48 @@ absl::Status AbandonFollowers(OperationLog& log, const InFlight& operation) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<RecoveredOperation> RecoverOne(graph::Dataset& dataset, Clock& clock, const InFlight& operation) {
-  OperationLog log(dataset.table());
-  RecoveredOperation recovered{operation.id, false};
-  const absl::StatusOr<OperationRecord> record = log.Read(operation.id);
-  if (record.ok() && record->status == OperationStatus::kWriteStarted) {
-    CLEAVE_ASSIGN_OR_RETURN(const Intent intent, ReadIntent(dataset, operation.id));
-    Stages stages;
-    CLEAVE_RETURN_IF_ERROR(ApplyIntent(dataset, intent, stages).status());
-    recovered.rolled_forward = true;
-  } else if (record.ok() && record->status == OperationStatus::kCreated) {
-    CLEAVE_RETURN_IF_ERROR(AbandonFollowers(log, operation));
-    CLEAVE_RETURN_IF_ERROR(Abandon(log, *record));
-  } else if (record.ok()) {
-    recovered.rolled_forward = record->status == OperationStatus::kSuccess;
-  } else if (!absl::IsNotFound(record.status())) {
-    return record.status();
+absl::StatusOr<RecoveredOperation> RecoverOperation(graph::Dataset& dataset, Clock& clock, const InFlight& operation) {
+  const OperationLog log(dataset.table());
+  for (int attempt = 0; attempt < kRecoveryTries; ++attempt) {
+    CLEAVE_ASSIGN_OR_RETURN(const OperationRecord record, RecordOf(log, operation));
+    absl::StatusOr<std::optional<RecoveredOperation>> recovered =
+        RecoverAsItStands(dataset, clock, operation, record.status);
+    if (recovered.ok() && recovered->has_value()) {
+      return **std::move(recovered);
+    }
+    CLEAVE_ASSIGN_OR_RETURN(const OperationRecord now, RecordOf(log, operation));
+    if (!recovered.ok() && now.status == record.status) {
+      return recovered.status();
+    }
   }
-  CrashPoint("edit.recovered");
-  CLEAVE_RETURN_IF_ERROR(FinishOperation(dataset, clock, operation));
-  return recovered;
+  return absl::UnavailableError(
+      absl::StrCat("operation ", Value(operation.id), " is being finished by somebody else; try again"));
 }
-
-}  // namespace
 
 absl::StatusOr<std::vector<RecoveredOperation>> RecoverOperations(graph::Dataset& dataset, Clock& clock) {
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<InFlight> operations, OperationLog(dataset.table()).ListInFlight());
   std::vector<RecoveredOperation> recovered;
   for (const InFlight& operation : operations) {
-    CLEAVE_ASSIGN_OR_RETURN(const RecoveredOperation one, RecoverOne(dataset, clock, operation));
-    recovered.push_back(one);
+    absl::StatusOr<RecoveredOperation> one = RecoverOperation(dataset, clock, operation);
+    if (absl::IsFailedPrecondition(one.status())) {
+      one = RecoveredOperation{operation.id, false, one.status()};
+    }
+    CLEAVE_RETURN_IF_ERROR(one.status());
+    recovered.push_back(*std::move(one));
   }
   return recovered;
+}
+
+absl::StatusOr<bool> IsSilent(const table::TableReader& table, absl::Time now, absl::Duration expiry,
+                              const InFlight& operation) {
+  if (operation.since + expiry > now) {
+    return false;
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::RowLockState> locks, table::ReadLocks(table, LockKeys(operation)));
+  return std::ranges::none_of(locks, [&](const table::RowLockState& lock) {
+    return lock.temporal.has_value() && lock.temporal->operation_id == Value(operation.id) &&
+           lock.temporal->since + expiry > now;
+  });
 }
 
 }  // namespace cleave::edit

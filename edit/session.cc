@@ -13,6 +13,8 @@
 #include "edit/draft.h"
 #include "edit/intent.h"
 #include "edit/lock_keys.h"
+#include "edit/operation_turns.h"
+#include "edit/recovery.h"
 #include "store/store.h"
 #include "table/table.h"
 
@@ -51,6 +53,7 @@ Session::Session(graph::Dataset& dataset, Clock& clock, OperationRecord record, 
       chunk_locks_(dataset.table().ordered(), clock, table::LockedRows::kChunks, lock_expiry),
       record_(std::move(record)) {
   in_flight_.id = record_.id;
+  in_flight_.kind = record_.kind;
 }
 
 Session::~Session() {
@@ -60,7 +63,16 @@ Session::~Session() {
   }
 }
 
-absl::Status Session::WriteInFlight() { return log_.WriteInFlight(in_flight_); }
+absl::Status Session::WriteInFlight() {
+  in_flight_.since = clock_.Now();
+  return log_.WriteInFlight(in_flight_);
+}
+
+absl::Status Session::Abandoned() const {
+  return absl::AbortedError(absl::StrCat("operation ", Value(record_.id),
+                                         " was taken for abandoned, because it held no lock for long: nothing of it "
+                                         "was done; send it again"));
+}
 
 void Session::DropKept() {
   if (keeper_ != nullptr) {
@@ -75,7 +87,10 @@ absl::Status Session::Begin(std::span<const graph::NodeId> roots) {
   CLEAVE_RETURN_IF_ERROR(WriteInFlight());
   record_.status = OperationStatus::kCreated;
   record_.time = clock_.Now();
-  CLEAVE_RETURN_IF_ERROR(log_.Write(record_));
+  CLEAVE_ASSIGN_OR_RETURN(const bool begun, WriteUncommitted(dataset_.table().ordered(), record_));
+  if (!begun) {
+    return Abandoned();
+  }
   CrashPoint("edit.created");
   const std::vector<std::string> keys = RootLockKeys(roots);
   CLEAVE_RETURN_IF_ERROR(root_locks_.Acquire(keys, Value(record_.id)));
@@ -185,11 +200,18 @@ absl::StatusOr<Intent> Session::CommitIntent(std::vector<PlannedOperation> opera
     return Fail(written);
   }
   CrashPoint("edit.intent_written");
+  // Should this session sleep here and never wake, the row in flight tells whose these rows are.
+  if (absl::Status status =
+          count > 1 ? log_.WriteFollowers(in_flight_, std::span(records).subspan(1)) : absl::OkStatus();
+      !status.ok()) {
+    return Fail(status);
+  }
   ended_ = true;  // from here on only recovery may clean up: the next write is the commit point
-  // The one write that must be on disk when it returns; all that the session wrote before comes with it. The leader's
-  // row is the last of them.
-  std::ranges::rotate(records, records.begin() + 1);
-  CLEAVE_RETURN_IF_ERROR(OperationLog(dataset_.table()).WriteAll(records));
+  // The one write that must be on disk when it returns; all that the session wrote before comes with it.
+  CLEAVE_ASSIGN_OR_RETURN(const bool committed, WriteCommitted(dataset_.table(), records.front()));
+  if (!committed) {
+    return Fail(Abandoned());
+  }
   CrashPoint("edit.committed");
   return intent;
 }
@@ -200,7 +222,9 @@ absl::Status Session::Fail(const absl::Status& reason) {
   record_.status = OperationStatus::kException;
   record_.exception = std::string(reason.message());
   record_.failure = IsRejection(reason) ? OperationFailure::kRejected : OperationFailure::kFailed;
-  absl::Status status = log_.Write(record_);
+  // A row that says how the operation ended already is left as it is.
+  absl::Status status = WriteUncommitted(dataset_.table().ordered(), record_).status();
+  status.Update(MarkFollowers(dataset_, in_flight_, OperationFailure::kAbandoned));
   status.Update(FinishOperation(dataset_, clock_, in_flight_));
   return status.ok() ? reason
                      : Annotate(reason, absl::StrCat("and its locks could not be released (", status.message(), ")"));

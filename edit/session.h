@@ -8,6 +8,9 @@
 // Several operations can be committed as one: the session's own leads, the others follow. They share its locks and its
 // intent, get consecutive times, and appear in one step.
 //
+// The commit is one conditional write: of a row that is still as this session began it (operation_turns.h). A session
+// that slept until recovery took it for abandoned is refused there, and in Begin, and changes nothing more.
+//
 // A session that ends without a commit releases its locks and leaves a row that says why (Fail), or EXCEPTION without a
 // reason when it is simply dropped. A process that dies leaves the in-flight row, from which recovery does the same.
 //
@@ -57,7 +60,7 @@ class Session {
   ~Session();
 
   // UNAVAILABLE when another operation holds one of the roots, ABORTED when one has been superseded. Either may be
-  // tried again in this session.
+  // tried again in this session. ABORTED also when the operation was taken for abandoned.
   [[nodiscard]] absl::Status Begin(std::span<const graph::NodeId> roots);
   // Adds locks for those of `chunks` that are not held yet. UNAVAILABLE when another operation holds one.
   [[nodiscard]] absl::Status LockChunks(std::span<const ChunkPoint> chunks);
@@ -67,8 +70,8 @@ class Session {
   [[nodiscard]] OperationRecord& record() { return record_; }
 
   // `operations`: not empty; the first one's record is of this session's operation. Returns the records as they stand
-  // then. ABORTED when a lock was lost while planning: nothing is written, plan again. After any other error the
-  // operations may be past their commit point; recovery finishes them.
+  // then. ABORTED when a lock was lost while planning, or the operation was taken for abandoned: nothing is written,
+  // plan again. After any other error the operations may be past their commit point; recovery finishes them.
   [[nodiscard]] absl::StatusOr<std::vector<OperationRecord>> Commit(std::vector<PlannedOperation> operations,
                                                                     Stages& stages);
 
@@ -83,6 +86,7 @@ class Session {
   void DropKept();
   [[nodiscard]] absl::StatusOr<Intent> CommitIntent(std::vector<PlannedOperation> operations, Stages& stages);
   [[nodiscard]] absl::Status LockForCommit();
+  [[nodiscard]] absl::Status Abandoned() const;
 
   graph::Dataset& dataset_;
   Clock& clock_;
