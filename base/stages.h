@@ -24,7 +24,7 @@ struct StageProfile {
   std::string name;
   int depth = 0;  // 0: not inside another
   int64_t visits = 0;
-  absl::Duration wall;
+  absl::Duration wall = absl::ZeroDuration();
   int64_t peak_memory_bytes = 0;  // the most that was resident beyond what was when the stage began
   int64_t read_calls = 0;
   int64_t written_calls = 0;

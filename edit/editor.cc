@@ -274,14 +274,16 @@ absl::Status Editor::PlanTasks(Work& work) {
 }
 
 absl::StatusOr<std::vector<EditReport>> Editor::Commit(Work& work) {
-  const Stages::Group group(work.stages, "commit");
   std::vector<std::vector<std::vector<NodeId>>> components;
   components.reserve(work.planned.size());
   for (PlannedOperation& planned : work.planned) {
     components.push_back(std::move(planned.plan.supervoxel_components));
   }
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<OperationRecord> done,
-                          work.session->Commit(std::move(work.planned), work.stages));
+  const auto commit = [&] {
+    const Stages::Group group(work.stages, "commit");
+    return work.session->Commit(std::move(work.planned), work.stages);
+  };
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<OperationRecord> done, commit());
   std::vector<EditReport> reports;
   for (size_t i = 0; i < done.size(); ++i) {
     queue_.Replaced(done[i].old_roots, done[i].new_roots);
