@@ -97,6 +97,13 @@ class StuckTest : public StuckProject {
     }
   }
 
+  // As another program would: one voxel of a chunk that the cut changes becomes background.
+  static void WriteIntoTheNeck(OpenProject& project) {
+    const Array3<uint64_t> background({1, 1, 1});
+    const Box box = BoxAt(VoxelPoint{24, 16, 12}, {1, 1, 1});
+    ASSERT_TRUE(project.dataset->segmentation().WriteBox(0, box, background.view()).ok());
+  }
+
   static std::string FirstChunkLock(OpenProject& project) {
     const auto found = ShowStuck(*project.dataset, kFirst);
     EXPECT_TRUE(found.ok() && !found->operation.scope.chunk_scope.empty());
@@ -232,6 +239,28 @@ TEST_F(StuckTest, AMissingLockIsRefusedAnOperatorAndNotRecovery) {
   }
   ASSERT_TRUE(Editor::Open(*project.dataset).ok());
   ExpectSettled(project, After());
+}
+
+// Another program wrote into a chunk that the operation was about to write: it can never be carried out, and taken
+// back.
+TEST_F(StuckTest, AnOperationThatCannotBeCarriedOutCanBeReverted) {
+  OpenProject project = OpenAsLeft(LeftAt("edit.committed:1"));
+  WriteIntoTheNeck(project);
+  EXPECT_TRUE(absl::IsInternal(Editor::Open(*project.dataset).status()));
+  EXPECT_TRUE(absl::IsInternal(ReplayStuck(*project.dataset, Clock::System(), kFirst).status()));
+  ASSERT_EQ(RevertStuck(*project.dataset, Clock::System(), kFirst).value(), StuckOutcome::kTakenBack);
+  EXPECT_TRUE(Editor::Open(*project.dataset).ok());
+  EXPECT_TRUE(ListStuck(*project.dataset, absl::Now(), absl::ZeroDuration())->empty());
+}
+
+TEST_F(StuckTest, VoxelsThatOthersWroteSinceAreNotTakenBack) {
+  OpenProject project = OpenAsLeft(LeftAt("edit.voxels_written:1"));
+  WriteIntoTheNeck(project);
+  const absl::Status status = RevertStuck(*project.dataset, Clock::System(), kFirst).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_NE(status.message().find("has been written by others since"), absl::string_view::npos) << status;
+  EXPECT_EQ(RowOf(project).status, OperationStatus::kWriteStarted);
+  EXPECT_EQ(ReplayStuck(*project.dataset, Clock::System(), kFirst).value(), StuckOutcome::kCarriedOut);
 }
 
 TEST_F(StuckTest, ARevertedOperationIsMarkedAndTheEditCanBeMadeAgain) {
