@@ -229,6 +229,8 @@ struct Dataset::State {
     }
     CLEAVE_RETURN_IF_ERROR(fork.status());
     CLEAVE_RETURN_IF_ERROR(Use(*std::move(fork)));
+    CLEAVE_ASSIGN_OR_RETURN(const ocdbt::ForkedStore files, ocdbt::StackFork(place));
+    fork_files = files.store;
     sealed = true;
     return absl::OkStatus();
   }
@@ -240,6 +242,8 @@ struct Dataset::State {
   EdgeFiles edges;
   const std::shared_ptr<store::Store> intents;
   std::shared_ptr<store::Store> original;  // of an overlay
+  const std::shared_ptr<store::Store> base_files = folder.base();
+  std::shared_ptr<store::Store> fork_files;
   IdAllocator ids;
   std::shared_ptr<ocdbt::Database> database;
   std::unique_ptr<volume::Volume> segmentation;
@@ -338,6 +342,13 @@ IdAllocator& Dataset::ids() { return state_->ids; }
 store::Store& Dataset::intents() { return *state_->intents; }
 volume::Volume& Dataset::segmentation() { return *state_->segmentation; }
 ocdbt::Database& Dataset::database() { return *state_->database; }
+const store::Store& Dataset::base_files() const { return *state_->base_files; }
+absl::StatusOr<const store::Store*> Dataset::ForkFiles() const {
+  if (!state_->sealed) {
+    return absl::FailedPreconditionError("the base is not sealed, there is no fork yet");
+  }
+  return state_->fork_files.get();
+}
 GraphView Dataset::View(absl::Time at) const { return {state_->layout, *state_->table, at}; }
 
 absl::StatusOr<std::unique_ptr<volume::Volume>> Dataset::SegmentationAt(const VoxelMoment& moment) const {
