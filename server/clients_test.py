@@ -646,3 +646,73 @@ def test_a_point_beside_the_surface_means_its_object(tmp_path):
     answer = server.post("supervoxel_lookup", [far])
     assert answer.status_code == 400 and "not near" in answer.json()["message"]
     assert server.stop() == 0
+
+
+def test_many_users_at_once_lose_nothing(tmp_path):
+    """Edits of the same objects by several threads, while others read: each is done or refused, and all is whole."""
+    project = make_project(tmp_path)
+    server = Server(project, "--threads", 8)
+    codes, surprises, done = [], [], threading.Event()
+    points = {i: [0, *nm(p)] for i, p in MIDDLES.items()}
+
+    def edit(a, b):
+        for _ in range(6):
+            for answer in (
+                server.post("merge", [points[a], points[b]]),
+                server.post("split", {"sources": [points[a]], "sinks": [points[b]]}),
+            ):
+                codes.append(answer.status_code)
+                if answer.status_code not in (200, 400):
+                    surprises.append(answer.text)
+
+    def read():
+        ids = np.unique(make_volume(server).download(make_volume(server).bounds))
+        client = make_client(server)
+        while not done.is_set():
+            roots = client.get_roots(ids[ids != 0])
+            leaves = client.get_leaves_many([int(r) for r in np.unique(roots)])
+            if sum(map(len, leaves.values())) < 1 or (roots == 0).any():
+                surprises.append("a supervoxel without a root")
+
+    editors = [threading.Thread(target=edit, args=pair) for pair in ((1, 2), (2, 3), (1, 2), (2, 3), (1, 3))]
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for thread in editors + readers:
+        thread.start()
+    for thread in editors:
+        thread.join()
+    done.set()
+    for thread in readers:
+        thread.join()
+    assert server.stop() == 0 and not surprises, surprises[:3]
+    log = json.loads(run("log", project, "--json"))["operations"]
+    assert sum(x["status"] == "success" for x in log) == codes.count(200) > 0
+    run("fsck", project)
+
+
+def test_an_overlay_shows_the_original_and_its_edits(tmp_path):
+    copy = Server(make_project(tmp_path, "copy"))
+    ids = download(make_volume(copy))
+    assert copy.stop() == 0
+    original = tmp_path / "original"
+    metadata = {"resolution": NM.tolist(), "size": SIZE, "voxel_offset": OFFSET.tolist(), "chunk_size": [16, 32, 16],
+                "encoding": "compressed_segmentation", "compressed_segmentation_block_size": [8, 8, 8]}  # fmt: skip
+    spec = {"driver": "neuroglancer_precomputed", "kvstore": f"file://{original}/", "scale_metadata": metadata,
+            "multiscale_metadata": {"type": "segmentation", "data_type": "uint64", "num_channels": 1}}  # fmt: skip
+    ts.open(spec, create=True).result()[..., 0].write(ids).result()
+    labels = make_labels()
+    pieces = np.unique(np.stack([ids.ravel(), labels.ravel()]), axis=1).T
+    (tmp_path / "pieces").write_text("".join(f"{i},{label}\n" for i, label in pieces if i))
+    project = tmp_path / "overlay"
+    run("init", project, "--segmentation", f"file://{original}/", "--base", "overlay", "--chunk-size",
+        f"{CHUNK},{CHUNK},{CHUNK}", "--pieces", tmp_path / "pieces")
+    server = Server(project)
+    volume, client, before = make_volume(server), make_client(server), now()
+    assert client.segmentation_info["graph"]["kvstore"] is None
+    assert (download(volume) == ids).all() and same_parts(download(volume, agglomerate=True), labels)
+    dumbbell = client.get_root_id(int(ids[LEFT]))
+    assert len(client.execute_split([nm(LEFT)], [nm(RIGHT)], dumbbell)[1]) == 2
+    after = download(volume)
+    assert (after != ids).any() and (after[labels != 4] == ids[labels != 4]).all()
+    past = cloudvolume.CloudVolume(f"precomputed://{server.url}/data/graph/at/{before.timestamp():.6f}", progress=False)
+    assert (download(past) == ids).all()
+    assert server.stop() == 0

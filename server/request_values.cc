@@ -16,6 +16,7 @@ namespace {
 
 // Nobody asks for a time beyond the year 9999; sums with one cannot overflow.
 constexpr double kSecondsMax = 253402300800.0;
+constexpr int64_t kBoundsMax = int64_t{1} << 48;
 
 }  // namespace
 
@@ -83,6 +84,8 @@ absl::StatusOr<std::optional<Box>> BoundsOf(const Request& request) {
       return absl::InvalidArgumentError(absl::StrCat("bounds are x0-x1_y0-y1_z0-z1 in voxels, not ", *text));
     }
   }
+  // No volume reaches so far; sums with what is beyond could overflow.
+  box = Intersect(box, {{0, 0, 0}, {kBoundsMax, kBoundsMax, kBoundsMax}});
   if (box.empty()) {
     return absl::InvalidArgumentError(absl::StrCat("there is no voxel within the bounds ", *text));
   }

@@ -87,6 +87,7 @@ TEST(RequestValues, OperationsAndLayers) {
   EXPECT_EQ(StopLayerOf(Query("stop_layer", "2"), 5, 5).value(), 2);
   EXPECT_FALSE(StopLayerOf(Query("stop_layer", "6"), 5, 5).ok());
   EXPECT_FALSE(BoundsOf(Query("bounds", "5-5_0-1_0-1")).ok());
+  EXPECT_EQ(BoundsOf(Query("bounds", "0-9223372036854775807_0-1_0-1")).value()->hi.x, int64_t{1} << 48);
 }
 
 TEST(Coding, WhatIsCompressedComesBackAndABombDoesNot) {

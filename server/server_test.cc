@@ -208,6 +208,20 @@ TEST_F(ServerTest, TheManualNamesEveryRoute) {
   }
 }
 
+TEST_F(ServerTest, TokensGuardTheVoxelsTooUnlessTheyAreOpen) {
+  for (const bool is_open : {false, true}) {
+    RouteOptions options;
+    options.access = Access::Parse("0123456789abcdef view ann").value();
+    options.open_data = is_open;
+    Routes routes(*dataset_, *editor_, options);
+    for (const char* path : {"/data/graph/info", "/data/graph/at/4000000000/info", "/ocdbt/graph/manifest.ocdbt"}) {
+      EXPECT_EQ(routes.Answer({.method = "GET", .path = path}).code, is_open ? 200 : 401) << path;
+    }
+    EXPECT_EQ(routes.Answer({.method = "GET", .path = absl::StrCat(kTable, "oldest_timestamp")}).code, 401);
+    EXPECT_EQ(routes.Answer({.method = "GET", .path = "/healthz"}).code, 200);
+  }
+}
+
 TEST_F(ServerTest, OtherGraphsAndMethodsAreToldApart) {
   EXPECT_THAT(Get("/segmentation/api/v1/table/other/oldest_timestamp").body, testing::HasSubstr("only graph"));
   EXPECT_THAT(Get(absl::StrCat(kTable, "merge")).body, testing::HasSubstr("takes POST, not GET"));
