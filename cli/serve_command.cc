@@ -9,7 +9,9 @@
 #include "nlohmann/json.hpp"
 
 #include "base/status.h"
+#include "server/access.h"
 #include "server/http_server.h"
+#include "server/request_log.h"
 #include "server/routes.h"
 
 namespace cleave::cli {
@@ -38,30 +40,53 @@ class ServeCommand final : public Command {
   CommandText text() const override {
     return {"serve", "Serve", "Answer the field's clients over HTTP, on this machine",
             "cleave serve demo --port 8080\n"
+            "cleave serve demo --tokens tokens.txt --request-log requests.jsonl\n"
             "curl http://127.0.0.1:8080/segmentation/table/graph/info"};
   }
 
   void Register(CLI::App& app) override {
     app.add_option("PROJECT", project_, "The project's folder")->required();
-    app.add_option("--port", port_, "TCP port; 0 takes any free one")->capture_default_str();
-    app.add_option("--address", address_,
-                   "Address to listen on. Whoever reaches it can edit: there are no accounts yet")
+    app.add_option("--port", listen_.port, "TCP port; 0 takes any free one")->capture_default_str();
+    app.add_option("--address", listen_.address, "Address to listen on. Without --tokens whoever reaches it can edit")
         ->capture_default_str();
-    app.add_option("--public-url", public_url_, "How clients reach this server, where it is not the host they ask for")
+    app.add_option("--public-url", options_.public_url,
+                   "How clients reach this server, where it is not the host they ask for")
         ->type_name("URL");
+    app.add_option("--tokens", tokens_, "Who may do what: lines 'TOKEN RIGHT USER', RIGHT is view, edit or admin")
+        ->type_name("FILE");
+    app.add_flag("--open-data", options_.open_data, "With --tokens: voxels are read without one, as CloudVolume does");
+    app.add_option("--request-log", log_, "Append a line of JSON for every request; '-' is standard error")
+        ->type_name("FILE");
+    app.add_option("--threads", listen_.threads, "Requests that are answered at a time")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1024));
+    app.add_option("--body-mib-max", body_mib_max_, "The largest body of a request, in MiB")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1024));
   }
 
   absl::Status Run(Console& console) override {
     const StopSignal stop;
+    if (!tokens_.empty()) {
+      CLEAVE_ASSIGN_OR_RETURN(options_.access, server::Access::ReadFile(tokens_));
+    }
+    std::unique_ptr<server::RequestLog> log;
+    if (!log_.empty()) {
+      CLEAVE_ASSIGN_OR_RETURN(log, server::RequestLog::Open(log_));
+      options_.log = log.get();
+    }
+    listen_.body_bytes_max = static_cast<uint64_t>(body_mib_max_) << 20;
     CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console));
-    server::Routes routes(*project.dataset, *project.editor, {.public_url = public_url_});
+    server::Routes routes(*project.dataset, *project.editor, options_);
     CLEAVE_ASSIGN_OR_RETURN(
         const std::unique_ptr<server::HttpServer> listening,
-        server::HttpServer::Start({.address = address_, .port = port_},
-                                  [&](const server::Request& request) { return routes.Answer(request); }));
-    console.Show(
-        {{"address", address_}, {"port", listening->port()}, {"graph", project.dataset->meta().graph_id}},
-        absl::StrCat("serving ", project_, " on http://", address_, ":", listening->port(), "; stop with Ctrl-C\n"));
+        server::HttpServer::Start(listen_, [&](const server::Request& request) { return routes.Answer(request); }));
+    console.Show({{"address", listen_.address},
+                  {"port", listening->port()},
+                  {"graph", project.dataset->meta().graph_id},
+                  {"access", options_.access.is_open() ? "open" : "tokens"}},
+                 absl::StrCat("serving ", project_, " on http://", listen_.address, ":", listening->port(),
+                              "; stop with Ctrl-C\n"));
     stop.Wait();
     console.Note("stopping: requests under way are finished");
     return absl::OkStatus();
@@ -69,9 +94,11 @@ class ServeCommand final : public Command {
 
  private:
   std::string project_;
-  std::string address_ = "127.0.0.1";
-  uint16_t port_ = 8080;
-  std::string public_url_;
+  std::string tokens_;
+  std::string log_;
+  int body_mib_max_ = 64;
+  server::ListenOptions listen_;
+  server::RouteOptions options_;
 };
 
 }  // namespace

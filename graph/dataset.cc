@@ -231,6 +231,8 @@ struct Dataset::State {
     }
     CLEAVE_RETURN_IF_ERROR(fork.status());
     CLEAVE_RETURN_IF_ERROR(Use(*std::move(fork)));
+    CLEAVE_ASSIGN_OR_RETURN(const ocdbt::ForkedStore files, ocdbt::StackFork(place));
+    fork_files = files.store;
     sealed = true;
     return absl::OkStatus();
   }
@@ -243,6 +245,8 @@ struct Dataset::State {
   const std::shared_ptr<store::Store> intents;
   const std::shared_ptr<store::Store> previews;
   std::shared_ptr<store::Store> original;  // of an overlay
+  const std::shared_ptr<store::Store> base_files = folder.base();
+  std::shared_ptr<store::Store> fork_files;
   IdAllocator ids;
   std::shared_ptr<ocdbt::Database> database;
   std::unique_ptr<volume::Volume> segmentation;
@@ -342,6 +346,13 @@ store::Store& Dataset::intents() { return *state_->intents; }
 store::Store& Dataset::previews() { return *state_->previews; }
 volume::Volume& Dataset::segmentation() { return *state_->segmentation; }
 ocdbt::Database& Dataset::database() { return *state_->database; }
+const store::Store& Dataset::base_files() const { return *state_->base_files; }
+absl::StatusOr<const store::Store*> Dataset::ForkFiles() const {
+  if (!state_->sealed) {
+    return absl::FailedPreconditionError("the base is not sealed, there is no fork yet");
+  }
+  return state_->fork_files.get();
+}
 GraphView Dataset::View(absl::Time at) const { return {state_->layout, *state_->table, at}; }
 
 absl::StatusOr<std::unique_ptr<volume::Volume>> Dataset::SegmentationAt(const VoxelMoment& moment) const {

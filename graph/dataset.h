@@ -88,6 +88,10 @@ class Dataset {
   [[nodiscard]] volume::Volume& segmentation();
   // The versioned store under it; writes of several chunks are one commit.
   [[nodiscard]] ocdbt::Database& database();
+  // The files of that store as they lie, to be read by others: the base's, and the fork's, whose own lie over the
+  // base's in one folder. FAILED_PRECONDITION before SealBase for the fork's.
+  [[nodiscard]] const store::Store& base_files() const;
+  [[nodiscard]] absl::StatusOr<const store::Store*> ForkFiles() const;
   // The segmentation at a moment, read-only. NOT_FOUND when the store has no such version.
   [[nodiscard]] absl::StatusOr<std::unique_ptr<volume::Volume>> SegmentationAt(const VoxelMoment& moment) const;
   // The version of the segmentation that ingest ended with: the newest of the base, which never changes once sealed.

@@ -422,6 +422,14 @@ TEST(LineageExample, SplitThenMerge) {
   const PastFutureIds since = MapPastFuture(view, {{m}}, history.moments[1].time, absl::InfiniteFuture(), 100).value();
   EXPECT_EQ(since.past.at(m), halves);
   EXPECT_EQ(since.future.at(halves[0]), m);
+  // Just before the halves were made, R stood.
+  const absl::Time before = history.moments[1].time - absl::Milliseconds(1);
+  EXPECT_EQ(MapPastFuture(view, {{m}}, before, absl::InfiniteFuture(), 100)->past.at(m), std::vector<NodeId>{r});
+  const Lineage narrow = ReadLineage(view, {.past_of = {m}, .not_before = before}).value();
+  EXPECT_EQ(narrow.roots.size(), 3u);
+  const Lineage bordered = ReadLineage(view, {.past_of = {m}, .not_before = before, .with_border = true}).value();
+  EXPECT_EQ(bordered.roots.size(), 4u);
+  EXPECT_EQ(bordered.links.size(), 4u);
   EXPECT_TRUE(MapPastFuture(view, {{m}}, absl::InfinitePast(), absl::InfiniteFuture(), 2)->is_cut);
   const Lineage windowed = ReadLineage(view, {.past_of = {m}, .not_before = history.moments[1].time}).value();
   EXPECT_EQ(windowed.roots.size(), 3u);

@@ -59,11 +59,16 @@ class Search {
       queue_.erase(queue_.begin());
       visited_.push_back(root);
       for (const NodeId neighbour : NeighboursOf(root)) {
-        if (!IsWanted(neighbour)) {
+        const bool is_wanted = IsWanted(neighbour);
+        if (!is_wanted && !IsBorder(root, neighbour)) {
           continue;
         }
         links_.push_back(direction_ == Direction::kPast ? EdgeEnds{neighbour, root} : EdgeEnds{root, neighbour});
-        Push(neighbour);
+        if (is_wanted) {
+          Push(neighbour);
+        } else if (seen_.insert(neighbour).second) {
+          visited_.push_back(neighbour);
+        }
       }
     }
     return absl::OkStatus();
@@ -86,6 +91,14 @@ class Search {
   bool IsWanted(NodeId root) const {
     const absl::Time created = rows_.Of(root).created;
     return created >= query_.not_before && created <= query_.not_after;
+  }
+  // Whether a neighbour that the times leave out stood at the time that leaves it out, or is what comes next.
+  bool IsBorder(NodeId root, NodeId neighbour) const {
+    if (!query_.with_border || !IsWanted(root)) {
+      return false;
+    }
+    const std::optional<absl::Time>& superseded = rows_.Of(neighbour).superseded;
+    return direction_ == Direction::kFuture || (superseded.has_value() && *superseded > query_.not_before);
   }
   void Push(NodeId root) {
     if (seen_.insert(root).second) {
@@ -243,7 +256,7 @@ absl::StatusOr<PastFutureIds> MapPastFuture(const GraphView& view, std::span<con
   PastFutureIds ids;
   RootRows rows(view);
   for (const NodeId root : roots) {
-    const LineageQuery query{.not_before = past, .roots_max = roots_max};
+    const LineageQuery query{.not_before = past, .roots_max = roots_max, .with_border = true};
     Search search(rows, Search::Direction::kPast, query);
     const NodeId one[] = {root};
     CLEAVE_RETURN_IF_ERROR(search.Run(one));

@@ -59,6 +59,8 @@ struct LineageQuery {
   absl::Time not_before = absl::InfinitePast();   // leaves out roots made before
   absl::Time not_after = absl::InfiniteFuture();  // leaves out roots made after
   int64_t roots_max = kLineageRootsMax;           // in one answer, for each direction
+  // With those that the two times leave out but a root within them was made from, or became: what stood at these times.
+  bool with_border = false;
 };
 
 struct Lineage {
@@ -89,7 +91,8 @@ struct RootList {
 // For a client that annotated objects in the past: which objects of `past` each root was made from, and what each of
 // those is at `future`.
 struct PastFutureIds {
-  std::map<NodeId, std::vector<NodeId>> past;  // of each root asked for: its oldest ancestors made at `past` or after
+  std::map<NodeId, std::vector<NodeId>>
+      past;                         // of each root asked for: its ancestors that stood at `past`, or its oldest
   std::map<NodeId, NodeId> future;  // of each of those: the one root it has become; left out where it was split
   bool is_cut = false;              // a history was longer than roots_max: its ids are not among these
 };

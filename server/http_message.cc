@@ -20,8 +20,14 @@ int HttpCode(const absl::Status& status) {
     case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kAborted:
       return 400;
+    case absl::StatusCode::kUnauthenticated:
+      return 401;
+    case absl::StatusCode::kPermissionDenied:
+      return 403;
     case absl::StatusCode::kNotFound:
       return 404;
+    case absl::StatusCode::kUnimplemented:
+      return 501;
     default:
       return 500;
   }
@@ -29,13 +35,29 @@ int HttpCode(const absl::Status& status) {
 
 }  // namespace
 
+absl::string_view HeaderOf(const Request& request, const std::string& name) {
+  const auto found = request.headers.find(name);
+  return found == request.headers.end() ? absl::string_view() : absl::string_view(found->second);
+}
+
+const std::string* QueryOf(const Request& request, const std::string& name) {
+  const auto found = request.query.find(name);
+  return found == request.query.end() ? nullptr : &found->second;
+}
+
 Response ErrorResponse(int code, absl::string_view message, double duration_ms) {
   const std::string time = absl::FormatTime("%Y-%m-%d %H:%M:%E6S+00:00", absl::Now(), absl::UTCTimeZone());
   const nlohmann::json body = {{"timestamp", time},
                                {"duration", duration_ms},
                                {"code", code},
                                {"message", absl::StrCat("[", code, "]: ", message)}};
-  return {code, "application/json", body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+  Response response;
+  response.code = code;
+  response.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (code == 401) {
+    response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"cleave\"");
+  }
+  return response;
 }
 
 Response ErrorResponse(const absl::Status& status, double duration_ms) {

@@ -1,4 +1,7 @@
-// An HTTP/1.1 server for routes: keep-alive, compressed requests, cross-origin headers on every answer.
+// An HTTP/1.1 server for routes: keep-alive, compressed bodies both ways, cross-origin headers on every answer.
+//
+// Answers are made by a pool of threads, sockets are served by two others: an edit that waits for a lock keeps no other
+// connection from being read, until all of the pool wait.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +18,9 @@ namespace cleave::server {
 
 struct ListenOptions {
   std::string address = "127.0.0.1";
-  uint16_t port = 8080;  // 0: any free one
-  int threads = 4;
-  uint64_t body_bytes_max = uint64_t{64} << 20;
+  uint16_t port = 8080;                          // 0: any free one
+  int threads = 16;                              // requests that are answered at a time
+  uint64_t body_bytes_max = uint64_t{64} << 20;  // of a request, as sent and inflated
 };
 
 class HttpServer {
@@ -25,9 +28,9 @@ class HttpServer {
   using Handler = std::function<Response(const Request&)>;
 
   // Listens; answers come from `handler`, which is called from several threads at once. UNAVAILABLE when the port is
-  // taken.
+  // taken. OPTIONS, and requests that are no HTTP or too large, are answered without it.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const ListenOptions& options, Handler handler);
-  // Stops accepting, finishes the requests under way, and ends.
+  // Stops accepting, finishes the requests under way, sends their answers, and ends.
   ~HttpServer();
 
   [[nodiscard]] uint16_t port() const;

@@ -1,6 +1,10 @@
 // What clients put into queries and bodies, read strictly: anything malformed is INVALID_ARGUMENT that says what it is.
+//
+// Bodies are read by content, whatever Content-Type says. A body is refused before it is built when its JSON is nested
+// deeper than any request's, and lists are refused when they are longer than the limits.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,32 +19,60 @@
 
 namespace cleave::server {
 
-// Marked points of an edit, in voxels of scale 0.
-struct MarkedSides {
-  std::vector<VoxelPoint> sources;
-  std::vector<VoxelPoint> sinks;
+// More than these in one request is an error that says so.
+struct RequestLimits {
+  int64_t ids_max = 8'000'000;          // ids of a list
+  int64_t points_max = 10'000;          // marked points of an edit
+  int64_t l2_nodes_max = 100'000;       // below a node, inside the bounds, where their edges are read
+  int64_t history_roots_max = 100'000;  // objects looked at for lineage and change logs
 };
 
-// ?timestamp in seconds since 1970; InfiniteFuture() without one.
+// A marked point of an edit.
+struct MarkedPoint {
+  std::optional<graph::NodeId> node;  // what the client believes to be there; nullopt: it does not say
+  VoxelPoint voxel;                   // of scale 0
+};
+struct MarkedSides {
+  std::vector<MarkedPoint> sources;
+  std::vector<MarkedPoint> sinks;
+};
+
+// A time in seconds since 1970, to the microsecond; nullopt without one.
+[[nodiscard]] absl::StatusOr<std::optional<absl::Time>> TimeOf(const Request& request, const std::string& name);
+// ?timestamp; InfiniteFuture() without one.
 [[nodiscard]] absl::StatusOr<absl::Time> TimestampOf(const Request& request);
-// ?stop_layer, or `otherwise`.
-[[nodiscard]] absl::StatusOr<int> StopLayerOf(const Request& request, int otherwise);
+// "1763.25", or RFC 3339.
+[[nodiscard]] absl::StatusOr<absl::Time> ParseMoment(absl::string_view text);
+// ?stop_layer, or `otherwise`. INVALID_ARGUMENT outside of [1, layer_count].
+[[nodiscard]] absl::StatusOr<int> StopLayerOf(const Request& request, int otherwise, int layer_count);
 // ?chebyshev_distance: how many chunks the points of a merge may lie apart on any axis; 3, as the field has it.
 [[nodiscard]] absl::StatusOr<int64_t> ChebyshevDistanceOf(const Request& request);
-// ?bounds, "x0-x1_y0-y1_z0-z1" in voxels of scale 0.
+// ?bounds, "x0-x1_y0-y1_z0-z1" in voxels of scale 0. INVALID_ARGUMENT for a box without voxels.
 [[nodiscard]] absl::StatusOr<std::optional<Box>> BoundsOf(const Request& request);
 // A boolean of the query in any spelling clients use; what cannot be parsed counts as `otherwise`.
 [[nodiscard]] bool FlagOf(const Request& request, const std::string& name, bool otherwise);
 
 [[nodiscard]] absl::StatusOr<graph::NodeId> ParseNodeId(absl::string_view text);
-// {"node_ids": [...]}, numbers or decimal strings.
-[[nodiscard]] absl::StatusOr<std::vector<graph::NodeId>> NodeIdsOf(const Request& request);
-// A bare run of little-endian uint64.
-[[nodiscard]] absl::StatusOr<std::vector<graph::NodeId>> BinaryNodeIdsOf(const Request& request);
+// {"MEMBER": [...]}, numbers or decimal strings; with ?is_binary, a bare run of little-endian uint64.
+[[nodiscard]] absl::StatusOr<std::vector<graph::NodeId>> IdsOf(const Request& request, const std::string& member,
+                                                               const RequestLimits& limits);
+[[nodiscard]] absl::StatusOr<std::vector<graph::NodeId>> BinaryIdsOf(const Request& request,
+                                                                     const RequestLimits& limits);
+// {"operation_id": 7}.
+[[nodiscard]] absl::StatusOr<graph::OperationId> OperationOf(const Request& request);
+// A JSON list in the query, [1, 2]; empty without one.
+[[nodiscard]] absl::StatusOr<std::vector<graph::OperationId>> OperationsOf(const Request& request,
+                                                                           const std::string& name,
+                                                                           const RequestLimits& limits);
 
-// [[id, x, y, z], [id, x, y, z]], in nm: the two points of a merge, as one source and one sink.
-[[nodiscard]] absl::StatusOr<MarkedSides> MergePointsOf(const Request& request, VoxelSizeNm voxel_size_nm);
+// [[id, x, y, z], ...], in nm.
+[[nodiscard]] absl::StatusOr<std::vector<MarkedPoint>> PointsOf(const Request& request, VoxelSizeNm voxel_size_nm,
+                                                                const RequestLimits& limits);
+// The two points of a merge or a path, as one source and one sink.
+[[nodiscard]] absl::StatusOr<MarkedSides> TwoPointsOf(const Request& request, VoxelSizeNm voxel_size_nm,
+                                                      const RequestLimits& limits);
 // {"sources": [[id, x, y, z], ...], "sinks": [...]}, in nm.
-[[nodiscard]] absl::StatusOr<MarkedSides> SplitPointsOf(const Request& request, VoxelSizeNm voxel_size_nm);
+[[nodiscard]] absl::StatusOr<MarkedSides> SplitPointsOf(const Request& request, VoxelSizeNm voxel_size_nm,
+                                                        const RequestLimits& limits);
 
 }  // namespace cleave::server

@@ -2,13 +2,19 @@
 // Method: a small project made from generated labels; routes are called directly, and once through a socket.
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <future>
+#include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -64,10 +70,10 @@ class ServerTest : public testing::Test {
   }
 
   Response Get(const std::string& path, std::map<std::string, std::string> query = {}) {
-    return routes_->Answer({.method = "GET", .path = path, .query = std::move(query), .host = "h:1", .body = ""});
+    return routes_->Answer({.method = "GET", .path = path, .query = std::move(query), .host = "h:1"});
   }
   Response Post(const std::string& path, const std::string& body) {
-    return routes_->Answer({.method = "POST", .path = path, .query = {}, .host = "h:1", .body = body});
+    return routes_->Answer({.method = "POST", .path = path, .host = "h:1", .body = body});
   }
 
   static constexpr char kTable[] = "/segmentation/api/v1/table/graph/";
@@ -189,6 +195,73 @@ TEST_F(ServerTest, AnswersOverASocketWithCrossOriginHeaders) {
   const std::string large =
       Exchange(server->port(), absl::StrCat("POST /x", end, "Content-Length: 5000\r\n\r\n", std::string(5000, 'x')));
   EXPECT_TRUE(absl::StartsWith(large, "HTTP/1.1 413")) << large;
+}
+
+TEST_F(ServerTest, TheManualNamesEveryRoute) {
+  std::ifstream file(absl::StrCat(CLEAVE_SOURCE_DIR, "/docs/server.md"));
+  std::stringstream manual;
+  manual << file.rdbuf();
+  for (const Route& route : routes_->list()) {
+    const std::string pattern = absl::StrReplaceAll(
+        route.pattern, {{"/segmentation/api/v1/table/{graph}/", "S/"}, {"/meshing/api/v1/table/{graph}/", "M/"}});
+    EXPECT_THAT(manual.str(), testing::HasSubstr(absl::StrCat("`", route.method, " ", pattern, "`")));
+  }
+}
+
+TEST_F(ServerTest, TokensGuardTheVoxelsTooUnlessTheyAreOpen) {
+  for (const bool is_open : {false, true}) {
+    RouteOptions options;
+    options.access = Access::Parse("0123456789abcdef view ann").value();
+    options.open_data = is_open;
+    Routes routes(*dataset_, *editor_, options);
+    for (const char* path : {"/data/graph/info", "/data/graph/at/4000000000/info", "/ocdbt/graph/manifest.ocdbt"}) {
+      EXPECT_EQ(routes.Answer({.method = "GET", .path = path}).code, is_open ? 200 : 401) << path;
+    }
+    EXPECT_EQ(routes.Answer({.method = "GET", .path = absl::StrCat(kTable, "oldest_timestamp")}).code, 401);
+    EXPECT_EQ(routes.Answer({.method = "GET", .path = "/healthz"}).code, 200);
+  }
+}
+
+TEST_F(ServerTest, OtherGraphsAndMethodsAreToldApart) {
+  EXPECT_THAT(Get("/segmentation/api/v1/table/other/oldest_timestamp").body, testing::HasSubstr("only graph"));
+  EXPECT_THAT(Get(absl::StrCat(kTable, "merge")).body, testing::HasSubstr("takes POST, not GET"));
+  EXPECT_EQ(routes_->Answer({.method = "HEAD", .path = "/healthz"}).code, 200);
+  EXPECT_EQ(routes_->Answer({.method = "DELETE", .path = "/healthz"}).code, 400);
+  EXPECT_EQ(Get("/data/graph/at/soon/info").code, 400);
+  EXPECT_EQ(Get("/data/graph/at/5/info").code, 400);
+  EXPECT_EQ(Get("/data/graph/at/4000000000.5/info").code, 200);
+}
+
+// An answer that is being made when the server is told to stop still reaches the client, whole.
+TEST_F(ServerTest, WhatIsUnderWayIsAnsweredBeforeTheEnd) {
+  std::promise<void> began;
+  std::promise<void> go_on;
+  auto server = HttpServer::Start({.port = 0, .threads = 2}, [&](const Request&) {
+                  began.set_value();
+                  go_on.get_future().wait();
+                  Response response;
+                  response.body = std::string(3'000'000, 'x');
+                  return response;
+                }).value();
+  std::string answer;
+  const uint16_t port = server->port();
+  std::jthread client([&] { answer = Exchange(port, "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"); });
+  began.get_future().wait();
+  std::jthread stopper([&] { server.reset(); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  go_on.set_value();
+  stopper.join();
+  client.join();
+  EXPECT_TRUE(absl::StartsWith(answer, "HTTP/1.1 200"));
+  EXPECT_TRUE(absl::StrContains(answer, "Connection: close"));
+  EXPECT_GT(answer.size(), 3'000'000U);
+}
+
+TEST_F(ServerTest, WhatIsNoHttpIsRefusedWithWords) {
+  const auto server = HttpServer::Start({.port = 0}, [&](const Request& r) { return routes_->Answer(r); }).value();
+  EXPECT_TRUE(absl::StartsWith(Exchange(server->port(), "hello\r\n\r\n"), "HTTP/1.1 400"));
+  const std::string large = absl::StrCat("GET /healthz HTTP/1.1\r\nX: ", std::string(100'000, 'x'), "\r\n\r\n");
+  EXPECT_TRUE(absl::StartsWith(Exchange(server->port(), large), "HTTP/1.1 431"));
 }
 
 TEST(RequestValues, QueriesAreReadStrictly) {

@@ -1,0 +1,124 @@
+// Voxels: the segmentation as a plain precomputed folder, now and at a past time, and the versioned store as it lies.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+
+#include "base/status.h"
+#include "server/file_answer.h"
+#include "server/service.h"
+#include "volume/plain_folder.h"
+
+namespace cleave::server {
+namespace {
+
+absl::Status NoFile(absl::string_view key) { return absl::NotFoundError(absl::StrCat("there is no file ", key)); }
+
+// Viewers put slashes together that belong to two parts of a URL.
+std::string WithoutDoubleSlashes(absl::string_view key) {
+  return absl::StrJoin(absl::StrSplit(key, '/', absl::SkipEmpty()), "/");
+}
+
+absl::StatusOr<Response> PlainFileAnswer(const Request& request, const volume::Volume& segmentation,
+                                         absl::string_view name) {
+  const std::string key = WithoutDoubleSlashes(name);
+  if (!HeaderOf(request, "if-none-match").empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(const std::optional<store::Generation> generation,
+                            volume::PlainFileGeneration(segmentation, key));
+    if (generation.has_value() && IsKnown(request, TagOf(*generation))) {
+      return NotModified(TagOf(*generation));
+    }
+  }
+  CLEAVE_ASSIGN_OR_RETURN(std::optional<volume::PlainFile> file, volume::ReadPlainFile(segmentation, key));
+  if (!file.has_value()) {
+    return NoFile(key);
+  }
+  Response response = FileResponse(request, std::move(file->bytes), TagOf(file->generation));
+  if (key == "info" || absl::EndsWith(key, "/info")) {
+    response.content_type = "application/json";
+  }
+  return response;
+}
+
+absl::StatusOr<Response> AnswerData(Service& service, const Call& call) {
+  return PlainFileAnswer(call.request, service.dataset.segmentation(), call.parts[0]);
+}
+
+absl::StatusOr<Response> AnswerPastData(Service& service, const Call& call) {
+  CLEAVE_ASSIGN_OR_RETURN(const absl::Time time, ParseMoment(call.parts[0]));
+  CLEAVE_ASSIGN_OR_RETURN(const auto segmentation, service.past_volumes.At(time));
+  return PlainFileAnswer(call.request, *segmentation, call.parts[1]);
+}
+
+// A part of a file that may be large: no more than the part is read. The file's size is told where that shows it.
+absl::StatusOr<Response> RawPart(const store::Store& files, const std::string& key, uint64_t begin,
+                                 std::optional<uint64_t> end) {
+  absl::StatusOr<store::ReadResult> read = files.Read(key, {.range = {.begin = begin, .end = end}});
+  const bool is_beyond =
+      absl::IsOutOfRange(read.status()) || (read.ok() && read->value.has_value() && read->value->empty());
+  if (is_beyond) {
+    return ErrorResponse(416, absl::StrCat("the range begins beyond the end of ", key), 0);
+  }
+  CLEAVE_RETURN_IF_ERROR(read.status());
+  if (!read->value.has_value()) {
+    return NoFile(key);
+  }
+  const uint64_t size = read->value->size();
+  const bool is_last = !end.has_value() || size < *end - begin;
+  Response response;
+  response.code = 206;
+  response.content_type = "application/octet-stream";
+  response.cache_control = kNoCache;
+  response.headers = {{"ETag", absl::StrCat("\"", TagOf(read->generation), "\"")},
+                      {"Accept-Ranges", "bytes"},
+                      {"Content-Range", absl::StrCat("bytes ", begin, "-", begin + size - 1, "/",
+                                                     is_last ? absl::StrCat(begin + size) : std::string("*"))}};
+  response.body = *std::move(read->value);
+  return response;
+}
+
+absl::StatusOr<Response> RawFileAnswer(const Request& request, const store::Store& files, absl::string_view name) {
+  const std::string key = WithoutDoubleSlashes(name);
+  CLEAVE_RETURN_IF_ERROR(store::ValidateKey(key));
+  if (!HeaderOf(request, "if-none-match").empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(const store::ReadResult read, files.Read(key, {.range = {.begin = 0, .end = 0}}));
+    if (read.value.has_value() && IsKnown(request, TagOf(read.generation))) {
+      return NotModified(TagOf(read.generation));
+    }
+  }
+  const std::optional<RangeWish> range = RangeOf(request);
+  if (range.has_value() && range->begin.has_value()) {
+    return RawPart(files, key, *range->begin, range->end);
+  }
+  CLEAVE_ASSIGN_OR_RETURN(store::ReadResult read, files.Read(key));
+  if (!read.value.has_value()) {
+    return NoFile(key);
+  }
+  Response response = FileResponse(request, *std::move(read.value), TagOf(read.generation));
+  response.may_compress = false;  // it is already
+  return response;
+}
+
+absl::StatusOr<Response> AnswerForkFile(Service& service, const Call& call) {
+  CLEAVE_ASSIGN_OR_RETURN(const store::Store* files, service.dataset.ForkFiles());
+  return RawFileAnswer(call.request, *files, call.parts[0]);
+}
+
+absl::StatusOr<Response> AnswerBaseFile(Service& service, const Call& call) {
+  return RawFileAnswer(call.request, service.dataset.base_files(), call.parts[0]);
+}
+
+}  // namespace
+
+std::vector<Route> DataRoutes() {
+  return {{"GET", "/data/{graph}/at/{}/**", Right::kView, AnswerPastData},
+          {"GET", "/data/{graph}/**", Right::kView, AnswerData},
+          {"GET", "/ocdbt/base/**", Right::kView, AnswerBaseFile},
+          {"GET", "/ocdbt/{graph}/**", Right::kView, AnswerForkFile}};
+}
+
+}  // namespace cleave::server

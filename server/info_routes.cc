@@ -1,0 +1,105 @@
+// What a client asks first: which server this is, and what the graph is.
+#include "absl/strings/str_cat.h"
+
+#include "base/status.h"
+#include "server/service.h"
+#include "volume/volume.h"
+
+namespace cleave::server {
+namespace {
+
+using nlohmann::json;
+
+constexpr char kContractVersion[] = "3.1.7";  // of the field's server whose answers these are
+
+absl::StatusOr<Response> AnswerBanner(Service& service, const Call& /*call*/) {
+  return TextResponse(absl::StrCat("Cleave serves the graph ", service.dataset.meta().graph_id, "\n"));
+}
+
+absl::StatusOr<Response> AnswerVersions(Service& /*service*/, const Call& /*call*/) {
+  return JsonResponse(json::array({0, 1}));
+}
+
+absl::StatusOr<Response> AnswerVersion(Service& /*service*/, const Call& /*call*/) {
+  return JsonResponse(kContractVersion);
+}
+
+// TensorStore's specification of the versioned store, with which it reads every voxel; null for an overlay, whose
+// unedited voxels lie in another volume.
+json KvStoreJson(const Service& service, const Request& request) {
+  if (service.dataset.meta().original.has_value()) {
+    return {};
+  }
+  const std::string base = absl::StrCat(UrlOf(service, request), "/ocdbt/", service.dataset.meta().graph_id, "/");
+  json spec = {{"driver", "ocdbt"}, {"base", {{"driver", "http"}, {"base_url", base}}}};
+  if (!service.dataset.segmentation().prefix().empty()) {
+    spec["path"] = service.dataset.segmentation().prefix();
+  }
+  return spec;
+}
+
+json GraphJson(const Service& service, const Request& request) {
+  const graph::IdLayout& layout = service.dataset.layout();
+  json bit_masks;
+  for (int layer = 1; layer <= layout.layer_count(); ++layer) {
+    bit_masks[absl::StrCat(layer)] = layout.SpatialBits(layer);
+  }
+  const Extent3 chunk = layout.chunk_size();
+  const Extent3 size = layout.volume().extent();
+  return {{"chunk_size", {chunk.x, chunk.y, chunk.z}},
+          {"n_layers", layout.layer_count()},
+          {"n_bits_for_layer_id", 8},
+          {"spatial_bit_masks", bit_masks},
+          {"cv_mip", 0},
+          {"bounding_box", {size.x, size.y, size.z}},
+          {"ocdbt_seg", !service.dataset.meta().original.has_value()},
+          {"kvstore", KvStoreJson(service, request)}};
+}
+
+// With ?timestamp, the voxels that it leads to are those of that time.
+absl::StatusOr<Response> AnswerInfo(Service& service, const Call& call) {
+  CLEAVE_RETURN_IF_ERROR(ViewOf(service, call.request).status());
+  json info = json::parse(volume::FormatInfo(service.dataset.segmentation().info()));
+  std::string data = absl::StrCat(UrlOf(service, call.request), "/data/", service.dataset.meta().graph_id, "/");
+  if (const std::string* time = QueryOf(call.request, "timestamp"); time != nullptr && !time->empty()) {
+    absl::StrAppend(&data, "at/", *time, "/");
+  }
+  info["app"] = {{"supported_api_versions", {0, 1}}};
+  info["data_dir"] = data;
+  info["chunks_start_at_voxel_offset"] = true;
+  info["graph"] = GraphJson(service, call.request);
+  return JsonResponse(info);
+}
+
+absl::StatusOr<Response> AnswerHealth(Service& /*service*/, const Call& /*call*/) { return TextResponse("ok\n"); }
+
+absl::StatusOr<Response> AnswerMetrics(Service& service, const Call& /*call*/) {
+  Response response = TextResponse(service.metrics.Text());
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  return response;
+}
+
+}  // namespace
+
+std::vector<Route> HealthRoutes() {
+  return {{"GET", "/healthz", Right::kNone, AnswerHealth},
+          {"GET", "/readyz", Right::kNone, AnswerHealth},
+          {"GET", "/metrics", Right::kView, AnswerMetrics}};
+}
+
+std::vector<Route> InfoRoutes() {
+  std::vector<Route> routes = {{"GET", "/segmentation/table/{graph}/info", Right::kView, AnswerInfo},
+                               {"GET", "/segmentation/1.0/{graph}/info", Right::kView, AnswerInfo},
+                               {"GET", "/segmentation/api/versions", Right::kNone, AnswerVersions},
+                               {"GET", "/segmentation/api/version", Right::kNone, AnswerVersion}};
+  for (const absl::string_view base : {"/segmentation/", "/meshing/"}) {
+    for (const absl::string_view folder : {"", "api/v1/"}) {
+      for (const absl::string_view page : {"", "index"}) {
+        routes.push_back({"GET", absl::StrCat(base, folder, page), Right::kNone, AnswerBanner});
+      }
+    }
+  }
+  return routes;
+}
+
+}  // namespace cleave::server

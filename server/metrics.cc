@@ -1,0 +1,56 @@
+#include "server/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+namespace cleave::server {
+namespace {
+
+// Seconds: from a look-up in memory to a split of a large object.
+const prometheus::Histogram::BucketBoundaries& SecondBounds() {
+  static const prometheus::Histogram::BucketBoundaries bounds = {0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30};
+  return bounds;
+}
+
+}  // namespace
+
+struct Metrics::State {
+  prometheus::Registry registry;
+  prometheus::Family<prometheus::Counter>& requests = prometheus::BuildCounter()
+                                                          .Name("cleave_http_requests_total")
+                                                          .Help("Answers, by route, method and code")
+                                                          .Register(registry);
+  prometheus::Family<prometheus::Histogram>& seconds = prometheus::BuildHistogram()
+                                                           .Name("cleave_http_request_seconds")
+                                                           .Help("How long answers took to make")
+                                                           .Register(registry);
+  prometheus::Gauge& under_way = prometheus::BuildGauge()
+                                     .Name("cleave_http_requests_under_way")
+                                     .Help("Requests that are being answered")
+                                     .Register(registry)
+                                     .Add({});
+  prometheus::Family<prometheus::Counter>& edits =
+      prometheus::BuildCounter().Name("cleave_edits_total").Help("Edits, by kind and outcome").Register(registry);
+};
+
+Metrics::Metrics() : state_(std::make_unique<State>()) {}
+Metrics::~Metrics() = default;
+
+void Metrics::BeginRequest() { state_->under_way.Increment(); }
+
+void Metrics::EndRequest(const std::string& route, const std::string& method, int code, absl::Duration duration) {
+  state_->under_way.Decrement();
+  state_->requests.Add({{"route", route}, {"method", method}, {"code", std::to_string(code)}}).Increment();
+  state_->seconds.Add({{"route", route}}, SecondBounds()).Observe(absl::ToDoubleSeconds(duration));
+}
+
+void Metrics::CountEdit(const std::string& kind, const std::string& outcome) {
+  state_->edits.Add({{"kind", kind}, {"outcome", outcome}}).Increment();
+}
+
+std::string Metrics::Text() const { return prometheus::TextSerializer().Serialize(state_->registry.Collect()); }
+
+}  // namespace cleave::server

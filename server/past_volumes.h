@@ -1,0 +1,42 @@
+// The voxels that belong to a time of the graph.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "base/clock.h"
+#include "graph/dataset.h"
+#include "volume/volume.h"
+
+namespace cleave::server {
+
+// Thread-safe. The dataset must outlive it. Keeps what it found for times that cannot change any more.
+class PastVolumes {
+ public:
+  PastVolumes(graph::Dataset& dataset, Clock& clock) : dataset_(dataset), clock_(clock) {}
+
+  // The segmentation of one instant with the graph at `time` (edit/instant.h); InfiniteFuture(): the newest.
+  // OUT_OF_RANGE before the ingest.
+  [[nodiscard]] absl::StatusOr<std::shared_ptr<const volume::Volume>> At(absl::Time time);
+
+ private:
+  [[nodiscard]] absl::StatusOr<uint64_t> GenerationAt(absl::Time time);
+  [[nodiscard]] absl::StatusOr<uint64_t> BaseGeneration();
+
+  graph::Dataset& dataset_;
+  Clock& clock_;
+  std::mutex mutex_;
+  std::map<absl::Time, uint64_t> generations_;                                     // of times that are safe
+  std::list<std::pair<uint64_t, std::shared_ptr<const volume::Volume>>> volumes_;  // the last used first
+  std::optional<uint64_t> base_generation_;
+};
+
+}  // namespace cleave::server

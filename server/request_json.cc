@@ -1,0 +1,200 @@
+// The part of request_values.h that reads JSON.
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+
+#include "base/status.h"
+#include "server/request_values.h"
+
+namespace cleave::server {
+namespace {
+
+using graph::NodeId;
+using Body = nlohmann::json;
+
+constexpr int kDepthMax = 8;
+constexpr size_t kShownBytes = 100;
+constexpr double kVoxelMax = 1e15;
+
+// How deep brackets are nested, those in strings not counted. Printing or destroying a deep value takes stack.
+int DepthOf(absl::string_view text) {
+  int depth = 0;
+  int deepest = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      i += c == '\\' ? 1 : 0;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      deepest = std::max(deepest, ++depth);
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+absl::StatusOr<Body> ParseJson(absl::string_view text, absl::string_view what) {
+  if (DepthOf(text) > kDepthMax) {
+    return absl::InvalidArgumentError(absl::StrCat(what, " is nested too deep"));
+  }
+  Body body = Body::parse(text.begin(), text.end(), nullptr, false);
+  if (body.is_discarded()) {
+    return absl::InvalidArgumentError(absl::StrCat(what, " is not JSON"));
+  }
+  return body;
+}
+
+absl::StatusOr<Body> ParseBody(const Request& request) { return ParseJson(request.body, "the request's body"); }
+
+// A value as a message shows it: cut, whatever bytes it holds.
+std::string Shown(const Body& value) {
+  return value.dump(-1, ' ', false, Body::error_handler_t::replace).substr(0, kShownBytes);
+}
+
+absl::StatusOr<uint64_t> NumberOf(const Body& value, absl::string_view what) {
+  if (value.is_number_unsigned()) {
+    return value.get<uint64_t>();
+  }
+  if (value.is_string()) {
+    const absl::StatusOr<NodeId> id = ParseNodeId(value.get_ref<const std::string&>());
+    if (id.ok()) {
+      return Value(*id);
+    }
+  }
+  return absl::InvalidArgumentError(absl::StrCat("not ", what, ": ", Shown(value)));
+}
+
+absl::Status CheckLength(size_t length, int64_t length_max, absl::string_view what) {
+  return length <= static_cast<size_t>(length_max)
+             ? absl::OkStatus()
+             : absl::InvalidArgumentError(
+                   absl::StrCat(length, " ", what, " in one request; ", length_max, " are allowed"));
+}
+
+absl::StatusOr<VoxelPoint> VoxelOf(const Body& row, VoxelSizeNm voxel_size_nm) {
+  const double size[] = {voxel_size_nm.x, voxel_size_nm.y, voxel_size_nm.z};
+  VoxelPoint point;
+  for (int axis = 0; axis < 3; ++axis) {
+    const double voxel = std::floor(row[static_cast<size_t>(axis) + 1].get<double>() / size[axis]);
+    if (!(std::abs(voxel) < kVoxelMax)) {
+      return absl::InvalidArgumentError(absl::StrCat("a coordinate is out of any volume: ", Shown(row)));
+    }
+    point[axis] = static_cast<int64_t>(voxel);
+  }
+  return point;
+}
+
+absl::StatusOr<MarkedPoint> PointOf(const Body& row, VoxelSizeNm voxel_size_nm) {
+  if (!row.is_array() || row.size() != 4 || !row[1].is_number() || !row[2].is_number() || !row[3].is_number()) {
+    return absl::InvalidArgumentError(absl::StrCat("a point is [id, x, y, z] with x, y, z in nm, not ", Shown(row)));
+  }
+  MarkedPoint point;
+  CLEAVE_ASSIGN_OR_RETURN(point.voxel, VoxelOf(row, voxel_size_nm));
+  if (!row[0].is_null()) {
+    CLEAVE_ASSIGN_OR_RETURN(const uint64_t id, NumberOf(row[0], "a node id"));
+    if (id != 0) {
+      point.node = NodeId{id};
+    }
+  }
+  return point;
+}
+
+absl::StatusOr<std::vector<MarkedPoint>> RowsOf(const Body& rows, VoxelSizeNm voxel_size_nm,
+                                                const RequestLimits& limits) {
+  if (!rows.is_array()) {
+    return absl::InvalidArgumentError(absl::StrCat("points are a list of [id, x, y, z], not ", Shown(rows)));
+  }
+  CLEAVE_RETURN_IF_ERROR(CheckLength(rows.size(), limits.points_max, "points"));
+  std::vector<MarkedPoint> points;
+  for (const Body& row : rows) {
+    CLEAVE_ASSIGN_OR_RETURN(const MarkedPoint point, PointOf(row, voxel_size_nm));
+    points.push_back(point);
+  }
+  return points;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<NodeId>> IdsOf(const Request& request, const std::string& member,
+                                          const RequestLimits& limits) {
+  if (FlagOf(request, "is_binary", false)) {
+    return BinaryIdsOf(request, limits);
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const Body body, ParseBody(request));
+  if (!body.is_object() || !body.contains(member) || !body[member].is_array()) {
+    return absl::InvalidArgumentError(absl::StrCat("the body must be {\"", member, "\": [...]}"));
+  }
+  const Body& list = body[member];
+  CLEAVE_RETURN_IF_ERROR(CheckLength(list.size(), limits.ids_max, "ids"));
+  std::vector<NodeId> ids;
+  ids.reserve(list.size());
+  for (const Body& value : list) {
+    CLEAVE_ASSIGN_OR_RETURN(const uint64_t id, NumberOf(value, "a node id"));
+    ids.push_back(NodeId{id});
+  }
+  return ids;
+}
+
+absl::StatusOr<graph::OperationId> OperationOf(const Request& request) {
+  CLEAVE_ASSIGN_OR_RETURN(const Body body, ParseBody(request));
+  if (!body.is_object() || !body.contains("operation_id")) {
+    return absl::InvalidArgumentError("the body must be {\"operation_id\": NUMBER}");
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const uint64_t id, NumberOf(body["operation_id"], "an operation's number"));
+  return graph::OperationId{id};
+}
+
+absl::StatusOr<std::vector<graph::OperationId>> OperationsOf(const Request& request, const std::string& name,
+                                                             const RequestLimits& limits) {
+  const std::string* text = QueryOf(request, name);
+  if (text == nullptr) {
+    return std::vector<graph::OperationId>{};
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const Body list, ParseJson(*text, name));
+  if (!list.is_array()) {
+    return absl::InvalidArgumentError(absl::StrCat(name, " must be a list such as [1, 2], not ", Shown(list)));
+  }
+  CLEAVE_RETURN_IF_ERROR(CheckLength(list.size(), limits.ids_max, "operations"));
+  std::vector<graph::OperationId> ids;
+  for (const Body& value : list) {
+    CLEAVE_ASSIGN_OR_RETURN(const uint64_t id, NumberOf(value, "an operation's number"));
+    ids.push_back(graph::OperationId{id});
+  }
+  return ids;
+}
+
+absl::StatusOr<std::vector<MarkedPoint>> PointsOf(const Request& request, VoxelSizeNm voxel_size_nm,
+                                                  const RequestLimits& limits) {
+  CLEAVE_ASSIGN_OR_RETURN(const Body body, ParseBody(request));
+  return RowsOf(body, voxel_size_nm, limits);
+}
+
+absl::StatusOr<MarkedSides> TwoPointsOf(const Request& request, VoxelSizeNm voxel_size_nm,
+                                        const RequestLimits& limits) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<MarkedPoint> points, PointsOf(request, voxel_size_nm, limits));
+  if (points.size() != 2) {
+    return absl::InvalidArgumentError(absl::StrCat("expected two points, not ", points.size()));
+  }
+  return MarkedSides{{points[0]}, {points[1]}};
+}
+
+absl::StatusOr<MarkedSides> SplitPointsOf(const Request& request, VoxelSizeNm voxel_size_nm,
+                                          const RequestLimits& limits) {
+  CLEAVE_ASSIGN_OR_RETURN(const Body body, ParseBody(request));
+  if (!body.is_object() || !body.contains("sources") || !body.contains("sinks")) {
+    return absl::InvalidArgumentError("the body must be {\"sources\": [...], \"sinks\": [...]}");
+  }
+  MarkedSides sides;
+  CLEAVE_ASSIGN_OR_RETURN(sides.sources, RowsOf(body["sources"], voxel_size_nm, limits));
+  CLEAVE_ASSIGN_OR_RETURN(sides.sinks, RowsOf(body["sinks"], voxel_size_nm, limits));
+  return sides;
+}
+
+}  // namespace cleave::server

@@ -1,0 +1,86 @@
+// What the functions that answer requests work with, and the words they answer in.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "nlohmann/json.hpp"
+
+#include "base/clock.h"
+#include "edit/editor.h"
+#include "graph/dataset.h"
+#include "graph/graph_view.h"
+#include "graph/ids.h"
+#include "server/http_message.h"
+#include "server/metrics.h"
+#include "server/past_volumes.h"
+#include "server/request_values.h"
+#include "server/router.h"
+
+namespace cleave::server {
+
+// Thread-safe, as its members are.
+struct Service {
+  graph::Dataset& dataset;
+  edit::Editor& editor;
+  Metrics& metrics;
+  PastVolumes& past_volumes;
+  const RequestLimits& limits;
+  const std::string& public_url;  // empty: the host that a request names
+  Clock& clock;
+};
+
+// How clients reach this server: "http://host:8080".
+[[nodiscard]] std::string UrlOf(const Service& service, const Request& request);
+
+// The graph at ?timestamp. OUT_OF_RANGE for a time before the ingest.
+[[nodiscard]] absl::StatusOr<graph::GraphView> ViewOf(Service& service, const Request& request);
+// For questions about what holds `node` together: the graph at a time, or where an edit has replaced the node, as it
+// was when the node was made, so that the answer for an old root is that of its time. NOT_FOUND when there is no such
+// node.
+[[nodiscard]] absl::StatusOr<graph::GraphView> ViewWith(Service& service, absl::Time time, graph::NodeId node);
+// ViewWith at ?timestamp.
+[[nodiscard]] absl::StatusOr<graph::GraphView> ViewFor(Service& service, const Request& request, graph::NodeId node);
+// The id in the path. INVALID_ARGUMENT unless it names a possible node.
+[[nodiscard]] absl::StatusOr<graph::NodeId> NodeOf(const Service& service, absl::string_view text);
+// NOT_FOUND unless the view knows this node, of layer 2 or above.
+[[nodiscard]] absl::Status RequireNode(const graph::GraphView& view, graph::NodeId node);
+
+[[nodiscard]] Response JsonResponse(const nlohmann::json& body);
+[[nodiscard]] Response BinaryResponse(const std::vector<graph::NodeId>& ids);
+[[nodiscard]] Response TextResponse(std::string body);
+
+// Whether ids are wanted as decimal strings (?int64_as_str).
+[[nodiscard]] bool WantsText(const Request& request);
+[[nodiscard]] nlohmann::json IdJson(graph::NodeId id, bool as_text);
+[[nodiscard]] nlohmann::json IdJson(graph::OperationId id, bool as_text);
+[[nodiscard]] nlohmann::json IdsJson(const std::vector<graph::NodeId>& ids, bool as_text);
+// [[x, y, z], ...].
+[[nodiscard]] nlohmann::json VoxelsJson(const std::vector<VoxelPoint>& voxels);
+// Seconds since 1970; whole ms, as every time of the graph is.
+[[nodiscard]] double SecondsJson(absl::Time time);
+// "2020-01-01 00:00:00.123000+00:00".
+[[nodiscard]] std::string IsoText(absl::Time time, absl::string_view delimiter = " ");
+
+// The routes of each family.
+[[nodiscard]] std::vector<Route> InfoRoutes();
+[[nodiscard]] std::vector<Route> NodeRoutes();
+[[nodiscard]] std::vector<Route> RootRoutes();
+[[nodiscard]] std::vector<Route> NeighbourRoutes();
+[[nodiscard]] std::vector<Route> LineageRoutes();
+[[nodiscard]] std::vector<Route> ChangeRoutes();
+[[nodiscard]] std::vector<Route> OperationRoutes();
+[[nodiscard]] std::vector<Route> EditRoutes();
+[[nodiscard]] std::vector<Route> MeshRoutes();
+[[nodiscard]] std::vector<Route> DataRoutes();
+[[nodiscard]] std::vector<Route> HealthRoutes();
+
+// The folders that the field's clients have in their URLs.
+inline constexpr char kSegmentation[] = "/segmentation/api/v1/table/{graph}/";
+inline constexpr char kMeshing[] = "/meshing/api/v1/table/{graph}/";
+
+}  // namespace cleave::server
