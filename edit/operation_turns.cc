@@ -30,12 +30,6 @@ table::CellMatch HasClaim(const char* claim) { return {.filter = {.columns = {kC
 // One cell, at time zero, so that the newest is the only one.
 table::SetCell SetClaim(const char* claim) { return {kClaim, absl::UnixEpoch(), claim}; }
 
-// The status is the column's only cell from now on: what is decided by it must not hang on whose clock is ahead.
-std::vector<table::Change> OnlyStatus(std::vector<table::Change> changes) {
-  changes.insert(changes.begin(), table::DeleteCells{columns::kStatus, std::nullopt});
-  return changes;
-}
-
 }  // namespace
 
 absl::StatusOr<bool> WriteUncommitted(table::Table& table, const OperationRecord& record) {
@@ -43,14 +37,14 @@ absl::StatusOr<bool> WriteUncommitted(table::Table& table, const OperationRecord
                                         HasStatus(OperationStatus::kWriteStarted),
                                         HasStatus(OperationStatus::kWriteFailed)};
   const table::RowMutation row = OperationLog::RowOf(record);
-  CLEAVE_ASSIGN_OR_RETURN(const bool refused, table.ApplyIf(row.key, obstacles, {}, OnlyStatus(row.changes)));
+  CLEAVE_ASSIGN_OR_RETURN(const bool refused, table.ApplyIf(row.key, obstacles, {}, row.changes));
   return !refused;
 }
 
 absl::StatusOr<bool> WriteCommitted(table::Table& table, const OperationRecord& record) {
   const table::CellMatch begun[] = {HasStatus(OperationStatus::kCreated)};
   const table::RowMutation row = OperationLog::RowOf(record);
-  return table.ApplyIf(row.key, begun, OnlyStatus(row.changes), {});
+  return table.ApplyIf(row.key, begun, row.changes, {});
 }
 
 absl::StatusOr<bool> ClaimFlip(table::Table& table, graph::OperationId operation) {
@@ -65,9 +59,8 @@ absl::StatusOr<bool> ClaimFlip(table::Table& table, graph::OperationId operation
 absl::StatusOr<bool> ClaimTakeBack(table::Table& table, graph::OperationId operation) {
   const table::CellMatch obstacles[] = {HasClaim(kFlipText), HasStatus(OperationStatus::kSuccess),
                                         HasStatus(OperationStatus::kException), HasStatus(OperationStatus::kCreated)};
-  const std::vector<table::Change> claim =
-      OnlyStatus({SetClaim(kTakeBackText),
-                  table::SetCell{columns::kStatus, std::nullopt, StatusText(OperationStatus::kWriteFailed)}});
+  const table::Change claim[] = {SetClaim(kTakeBackText), table::SetCell{columns::kStatus, std::nullopt,
+                                                                         StatusText(OperationStatus::kWriteFailed)}};
   CLEAVE_ASSIGN_OR_RETURN(const bool refused,
                           table.ApplyIf(table::OperationRowKey(Value(operation)), obstacles, {}, claim));
   return !refused;
@@ -75,7 +68,6 @@ absl::StatusOr<bool> ClaimTakeBack(table::Table& table, graph::OperationId opera
 
 table::RowMutation EndedRow(const OperationRecord& record) {
   table::RowMutation row = OperationLog::RowOf(record);
-  row.changes = OnlyStatus(std::move(row.changes));
   row.changes.insert(row.changes.begin(), table::DeleteCells{kClaim, std::nullopt});
   return row;
 }

@@ -75,8 +75,7 @@ absl::Status ChangeRow(graph::Dataset& dataset, const OperationRecord& seen, std
 // From here on it is an operation that was begun, whatever its row said.
 absl::Status MarkBegun(graph::Dataset& dataset, const OperationRecord& seen) {
   return ChangeRow(dataset, seen,
-                   {table::DeleteCells{columns::kStatus, std::nullopt},
-                    table::SetCell{columns::kStatus, std::nullopt,
+                   {table::SetCell{columns::kStatus, std::nullopt,
                                    table::EncodePickledInteger(static_cast<int>(OperationStatus::kCreated))}});
 }
 
