@@ -309,7 +309,9 @@ def test_cave_lineage(story):
     graph = client.get_lineage_graph(merged, as_nx_graph=True)
     assert set(graph.nodes) == {*first, merged, *halves, *undone}
     assert set(graph.predecessors(merged)) == set(first) and set(graph.successors(merged)) == set(halves)
-    assert graph.nodes[merged]["operation_id"] == story.edits["merge"]["operation_id"]
+    assert graph.nodes[first[0]]["operation_id"] == story.edits["merge"]["operation_id"]
+    assert graph.nodes[merged]["operation_id"] == story.edits["split"][0]
+    assert "operation_id" not in graph.nodes[undone[0]]
     assert set(client.get_latest_roots(merged)) == set(undone)
     assert set(client.get_latest_roots(first[0], timestamp=story.states[1].time)) == {merged}
     assert set(client.get_latest_roots(undone[0], timestamp=story.states[0].time)) == set(first)
