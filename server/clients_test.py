@@ -8,6 +8,7 @@ several clients, and beside plain arrays that tell what must come out.
 The program is $CLEAVE_PROGRAM, else build/release/cleave.
 """
 
+import atexit
 import datetime
 import gzip
 import json
@@ -61,6 +62,7 @@ class Server:
     def __init__(self, project, *arguments):
         command = [str(PROGRAM), "serve", str(project), "--port", "0", "--json", "--quiet", *map(str, arguments)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        atexit.register(self.process.kill)  # of a test that failed; of one that ended it does nothing
         line = self.process.stdout.readline()
         assert line, "the server did not start"
         self.url = f"http://127.0.0.1:{json.loads(line)['port']}"
