@@ -57,7 +57,10 @@ class ServeCommand final : public Command {
     app.add_flag("--open-data", options_.open_data, "With --tokens: voxels are read without one, as CloudVolume does");
     app.add_option("--request-log", log_, "Append a line of JSON for every request; '-' is standard error")
         ->type_name("FILE");
-    app.add_option("--threads", listen_.threads, "Requests that are answered at a time")
+    app.add_option("--threads", listen_.threads, "Requests that are answered at a time, beside edits")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1024));
+    app.add_option("--edit-threads", listen_.slow_threads, "Edits and previews that are worked on at a time")
         ->capture_default_str()
         ->check(CLI::Range(1, 1024));
     app.add_option("--body-mib-max", body_mib_max_, "The largest body of a request, in MiB")
@@ -78,9 +81,10 @@ class ServeCommand final : public Command {
     listen_.body_bytes_max = static_cast<uint64_t>(body_mib_max_) << 20;
     CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console));
     server::Routes routes(*project.dataset, *project.editor, options_);
-    CLEAVE_ASSIGN_OR_RETURN(
-        const std::unique_ptr<server::HttpServer> listening,
-        server::HttpServer::Start(listen_, [&](const server::Request& request) { return routes.Answer(request); }));
+    CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<server::HttpServer> listening,
+                            server::HttpServer::Start(
+                                listen_, [&](const server::Request& request) { return routes.Answer(request); },
+                                [&](const server::Request& request) { return routes.IsSlow(request); }));
     console.Show({{"address", listen_.address},
                   {"port", listening->port()},
                   {"graph", project.dataset->meta().graph_id},

@@ -8,6 +8,7 @@ several clients, and beside plain arrays that tell what must come out.
 The program is $CLEAVE_PROGRAM, else build/release/cleave.
 """
 
+import atexit
 import datetime
 import gzip
 import json
@@ -61,6 +62,7 @@ class Server:
     def __init__(self, project, *arguments):
         command = [str(PROGRAM), "serve", str(project), "--port", "0", "--json", "--quiet", *map(str, arguments)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        atexit.register(self.process.kill)  # of a test that failed; of one that ended it does nothing
         line = self.process.stdout.readline()
         assert line, "the server did not start"
         self.url = f"http://127.0.0.1:{json.loads(line)['port']}"
@@ -309,7 +311,9 @@ def test_cave_lineage(story):
     graph = client.get_lineage_graph(merged, as_nx_graph=True)
     assert set(graph.nodes) == {*first, merged, *halves, *undone}
     assert set(graph.predecessors(merged)) == set(first) and set(graph.successors(merged)) == set(halves)
-    assert graph.nodes[merged]["operation_id"] == story.edits["merge"]["operation_id"]
+    assert graph.nodes[first[0]]["operation_id"] == story.edits["merge"]["operation_id"]
+    assert graph.nodes[merged]["operation_id"] == story.edits["split"][0]
+    assert "operation_id" not in graph.nodes[undone[0]]
     assert set(client.get_latest_roots(merged)) == set(undone)
     assert set(client.get_latest_roots(first[0], timestamp=story.states[1].time)) == {merged}
     assert set(client.get_latest_roots(undone[0], timestamp=story.states[0].time)) == set(first)

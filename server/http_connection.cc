@@ -127,17 +127,23 @@ void HttpConnection::HandleBody(ErrorCode error) {
   http::request<http::string_body> message = parser_->release();
   keep_alive_ = message.keep_alive();
   const bool is_options = message.method() == http::verb::options;
-  asio::post(context_.workers,
-             [self = shared_from_this(), is_options, request = RequestOf(std::move(message))]() mutable {
-               if (absl::EqualsIgnoreCase(HeaderOf(request, "content-encoding"), "gzip")) {
-                 std::optional<std::string> body = Inflate(request.body, self->context_.options.body_bytes_max);
-                 if (!body) {
-                   return self->Write(request, ErrorResponse(400, "the compressed body is damaged or too large", 0));
-                 }
-                 request.body = *std::move(body);
-               }
-               self->Answer(request, is_options);
+  Request request = RequestOf(std::move(message));
+  const bool is_slow = !is_options && context_.is_slow && context_.is_slow(request);
+  asio::post(is_slow ? context_.slow_workers : context_.workers,
+             [self = shared_from_this(), is_options, asked = std::move(request)]() mutable {
+               self->AnswerInflated(std::move(asked), is_options);
              });
+}
+
+void HttpConnection::AnswerInflated(Request request, bool is_options) {
+  if (absl::EqualsIgnoreCase(HeaderOf(request, "content-encoding"), "gzip")) {
+    std::optional<std::string> body = Inflate(request.body, context_.options.body_bytes_max);
+    if (!body) {
+      return Write(request, ErrorResponse(400, "the compressed body is damaged or too large", 0));
+    }
+    request.body = *std::move(body);
+  }
+  Answer(request, is_options);
 }
 
 void HttpConnection::Answer(const Request& request, bool is_options) {

@@ -23,7 +23,9 @@ namespace cleave::server {
 struct ConnectionContext {
   const ListenOptions& options;
   const HttpServer::Handler& handler;
+  const HttpServer::IsSlow& is_slow;
   boost::asio::thread_pool& workers;
+  boost::asio::thread_pool& slow_workers;
   std::atomic<int> requests_under_way = 0;  // from the last byte read to the last byte of the answer sent
   std::atomic<bool> stopping = false;       // each connection then ends with its next answer
 };
@@ -41,6 +43,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void ReadBody();
   void HandleBody(ErrorCode error);
   void Refuse(ErrorCode error);  // what is no request, or too large
+  void AnswerInflated(Request request, bool is_options);
   void Answer(const Request& request, bool is_options);
   void Write(const Request& request, Response response);
   void Written(ErrorCode error);

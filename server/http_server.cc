@@ -37,17 +37,23 @@ boost::system::error_code Listen(boost::asio::ip::tcp::acceptor& acceptor,
 }  // namespace
 
 struct HttpServer::State {
-  State(const ListenOptions& listen, Handler answer)
-      : options(listen), handler(std::move(answer)), workers(static_cast<size_t>(listen.threads)) {}
+  State(const ListenOptions& listen, Handler answer, IsSlow slow)
+      : options(listen),
+        handler(std::move(answer)),
+        is_slow(std::move(slow)),
+        workers(static_cast<size_t>(listen.threads)),
+        slow_workers(static_cast<size_t>(listen.slow_threads)) {}
 
   const ListenOptions options;
   const Handler handler;
+  const IsSlow is_slow;
   boost::asio::io_context context;
   // The context would end for want of work while a request is with the workers, and its answer would never be sent.
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{context.get_executor()};
   boost::asio::ip::tcp::acceptor acceptor{context};
   boost::asio::thread_pool workers;
-  ConnectionContext connections{options, handler, workers};
+  boost::asio::thread_pool slow_workers;
+  ConnectionContext connections{options, handler, is_slow, workers, slow_workers};
   std::vector<std::jthread> threads;
 
   void Accept() {
@@ -66,13 +72,14 @@ struct HttpServer::State {
 
 HttpServer::HttpServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const ListenOptions& options, Handler handler) {
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const ListenOptions& options, Handler handler,
+                                                              IsSlow is_slow) {
   boost::system::error_code error;
   const boost::asio::ip::address address = boost::asio::ip::make_address(options.address, error);
   if (error) {
     return absl::InvalidArgumentError(absl::StrCat("not an IP address: ", options.address));
   }
-  auto state = std::make_unique<State>(options, std::move(handler));
+  auto state = std::make_unique<State>(options, std::move(handler), std::move(is_slow));
   error = Listen(state->acceptor, {address, options.port});
   if (error) {
     return absl::UnavailableError(
@@ -98,6 +105,7 @@ HttpServer::~HttpServer() {
   state_->context.stop();
   state_->threads.clear();
   state_->workers.join();
+  state_->slow_workers.join();
 }
 
 uint16_t HttpServer::port() const { return state_->acceptor.local_endpoint().port(); }

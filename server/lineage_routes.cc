@@ -55,8 +55,9 @@ json LineageJson(const graph::Lineage& lineage, bool as_text) {
   json links = json::array();
   for (const graph::RootRow& root : lineage.roots) {
     json node = {{"id", IdJson(root.id, as_text)}, {"timestamp", SecondsJson(root.created)}};
-    if (root.created_by != graph::OperationId{}) {
-      node["operation_id"] = IdJson(root.created_by, as_text);
+    // As in the field, the operation that replaced the root, not the one that made it.
+    if (root.superseded_by != graph::OperationId{}) {
+      node["operation_id"] = IdJson(root.superseded_by, as_text);
     }
     nodes.push_back(std::move(node));
   }

@@ -36,7 +36,8 @@ absl::StatusOr<std::vector<NodeId>> RootsOf(Service& service, const Request& req
 absl::StatusOr<Response> AnswerRoots(Service& service, const Call& call) {
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> ids, IdsOf(call.request, "node_ids", service.limits));
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> roots, RootsOf(service, call.request, ids));
-  if (FlagOf(call.request, "as_binary", false) || QueryOf(call.request, "as_binary") != nullptr) {
+  // The field's value is the name of a member, "root_ids".
+  if (QueryOf(call.request, "as_binary") != nullptr && FlagOf(call.request, "as_binary", true)) {
     return BinaryResponse(roots);
   }
   return JsonResponse({{"root_ids", IdsJson(roots, WantsText(call.request))}});

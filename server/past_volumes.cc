@@ -17,7 +17,7 @@ constexpr size_t kVolumesKept = 16;
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const volume::Volume>> PastVolumes::At(absl::Time time) {
-  if (time == absl::InfiniteFuture()) {
+  if (time > clock_.Now()) {
     return std::shared_ptr<const volume::Volume>(std::shared_ptr<void>(), &dataset_.segmentation());
   }
   if (time < dataset_.meta().ingested) {

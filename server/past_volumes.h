@@ -23,7 +23,7 @@ class PastVolumes {
  public:
   PastVolumes(graph::Dataset& dataset, Clock& clock) : dataset_(dataset), clock_(clock) {}
 
-  // The segmentation of one instant with the graph at `time` (edit/instant.h); InfiniteFuture(): the newest.
+  // The segmentation of one instant with the graph at `time` (edit/instant.h); the newest for a time to come.
   // OUT_OF_RANGE before the ingest.
   [[nodiscard]] absl::StatusOr<std::shared_ptr<const volume::Volume>> At(absl::Time time);
 

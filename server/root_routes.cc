@@ -33,6 +33,7 @@ absl::StatusOr<std::vector<std::optional<absl::Time>>> TimesOf(Service& service,
   const absl::Time asked = view.at() == absl::InfiniteFuture() ? service.clock.Now() : view.at();
   CLEAVE_ASSIGN_OR_RETURN(const auto lives, graph::RootLives(view, ids));
   std::vector<std::optional<absl::Time>> times;
+  times.reserve(lives.size());
   for (const graph::RootLife& life : lives) {
     times.push_back(life.created.has_value() ? std::optional(life.superseded.value_or(asked)) : std::nullopt);
   }

@@ -48,6 +48,14 @@ absl::StatusOr<Response> Routes::Handle(Request& request, const Match& match) {
   }
 }
 
+bool Routes::IsSlow(const Request& request) const {
+  if (request.method != "POST") {
+    return false;
+  }
+  const absl::StatusOr<Match> match = router_.Find(request);
+  return match.ok() && (match->route->right >= Right::kEdit || absl::EndsWith(match->route->pattern, "split_preview"));
+}
+
 Response Routes::Answer(Request request) {
   const absl::Time start = options_.clock->Now();
   metrics_.BeginRequest();

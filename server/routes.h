@@ -40,6 +40,8 @@ class Routes {
 
   // Never fails: what goes wrong is an error response.
   [[nodiscard]] Response Answer(Request request);
+  // Whether the answer may have to wait for locks, or plans a cut: edits and their previews.
+  [[nodiscard]] bool IsSlow(const Request& request) const;
   [[nodiscard]] const std::vector<Route>& list() const { return router_.routes(); }
 
  private:

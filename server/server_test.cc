@@ -257,6 +257,34 @@ TEST_F(ServerTest, WhatIsUnderWayIsAnsweredBeforeTheEnd) {
   EXPECT_GT(answer.size(), 3'000'000U);
 }
 
+TEST_F(ServerTest, LookUpsAreAnsweredWhileEditsWait) {
+  EXPECT_TRUE(routes_->IsSlow({.method = "POST", .path = absl::StrCat(kTable, "merge")}));
+  EXPECT_TRUE(routes_->IsSlow({.method = "POST", .path = absl::StrCat(kTable, "graph/split_preview")}));
+  EXPECT_FALSE(routes_->IsSlow({.method = "POST", .path = absl::StrCat(kTable, "roots")}));
+  EXPECT_FALSE(routes_->IsSlow({.method = "GET", .path = "/healthz"}));
+
+  std::promise<void> go_on;
+  const std::shared_future<void> gone_on = go_on.get_future().share();
+  const auto server = HttpServer::Start(
+                          {.port = 0, .threads = 1, .slow_threads = 1},
+                          [&](const Request& request) {
+                            if (request.path == "/slow") {
+                              gone_on.wait();
+                            }
+                            return Response{};
+                          },
+                          [](const Request& request) { return request.path == "/slow"; })
+                          .value();
+  const std::string end = " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  const uint16_t port = server->port();
+  std::vector<std::jthread> waiting;
+  for (int i = 0; i < 3; ++i) {
+    waiting.emplace_back([&] { EXPECT_TRUE(absl::StartsWith(Exchange(port, "GET /slow" + end), "HTTP/1.1 200")); });
+  }
+  EXPECT_TRUE(absl::StartsWith(Exchange(port, "GET /quick" + end), "HTTP/1.1 200"));
+  go_on.set_value();
+}
+
 TEST_F(ServerTest, WhatIsNoHttpIsRefusedWithWords) {
   const auto server = HttpServer::Start({.port = 0}, [&](const Request& r) { return routes_->Answer(r); }).value();
   EXPECT_TRUE(absl::StartsWith(Exchange(server->port(), "hello\r\n\r\n"), "HTTP/1.1 400"));
