@@ -73,7 +73,8 @@ class Editor {
   [[nodiscard]] absl::StatusOr<EditReport> Preview(const BatchItem& request);
   // Carries out exactly what was previewed, ids included; asked again, answers as the first time. NOT_FOUND when there
   // is no such preview (any more), FAILED_PRECONDITION when something that it read has changed since.
-  [[nodiscard]] absl::StatusOr<EditReport> CommitPreview(const std::string& token);
+  // `user`: who commits, for the log; empty: who previewed.
+  [[nodiscard]] absl::StatusOr<EditReport> CommitPreview(const std::string& token, const std::string& user = {});
 
   // Many edits under one report. The errors of items are in the report; the status is that of the batch itself
   // (INVALID_ARGUMENT when it is empty).
@@ -104,7 +105,8 @@ class Editor {
   // Carries out all of `tasks` or none. On an error, `failed` is the task that it is about, or kNoTask.
   [[nodiscard]] absl::StatusOr<std::vector<EditReport>> Carry(Tasks tasks, const std::string& key, size_t& failed);
   [[nodiscard]] absl::StatusOr<std::vector<EditReport>> CarryOut(Work& work);
-  [[nodiscard]] absl::StatusOr<EditReport> CommitPreviewAlone(const std::string& token, graph::OperationId operation);
+  [[nodiscard]] absl::StatusOr<EditReport> CommitPreviewAlone(const std::string& token, graph::OperationId operation,
+                                                              const std::string& user);
   [[nodiscard]] absl::Status BeginRecords(Work& work);
   [[nodiscard]] absl::Status PlanUnlocked(Work& work);
   [[nodiscard]] absl::StatusOr<EditReport> ReportOfPlan(const PlannedOperation& planned, const Stages& stages);

@@ -67,20 +67,21 @@ absl::StatusOr<EditReport> Editor::Preview(const BatchItem& request) {
 }
 
 // One caller at a time for one preview: the locks know operations, and both would be the same one.
-absl::StatusOr<EditReport> Editor::CommitPreview(const std::string& token) {
+absl::StatusOr<EditReport> Editor::CommitPreview(const std::string& token, const std::string& user) {
   CLEAVE_ASSIGN_OR_RETURN(const PreviewToken parsed, ParsePreviewToken(token));
   const auto is_free = [&]() { return !committing_.contains(parsed.operation); };
   {
     const absl::MutexLock lock(&committing_mutex_, absl::Condition(&is_free));
     committing_.insert(parsed.operation);
   }
-  absl::StatusOr<EditReport> report = CommitPreviewAlone(token, parsed.operation);
+  absl::StatusOr<EditReport> report = CommitPreviewAlone(token, parsed.operation, user);
   const absl::MutexLock lock(&committing_mutex_);
   committing_.erase(parsed.operation);
   return report;
 }
 
-absl::StatusOr<EditReport> Editor::CommitPreviewAlone(const std::string& token, graph::OperationId operation) {
+absl::StatusOr<EditReport> Editor::CommitPreviewAlone(const std::string& token, graph::OperationId operation,
+                                                      const std::string& user) {
   const absl::StatusOr<OperationRecord> done = OperationLog(dataset_.table()).Read(operation);
   if (done.ok() && done->status == OperationStatus::kSuccess) {
     CLEAVE_ASSIGN_OR_RETURN(EditReport report, ReportOf(*done));
@@ -88,6 +89,9 @@ absl::StatusOr<EditReport> Editor::CommitPreviewAlone(const std::string& token, 
     return report;
   }
   CLEAVE_ASSIGN_OR_RETURN(PlannedOperation planned, ReadPreview(dataset_, options_.clock->Now(), token));
+  if (!user.empty()) {
+    planned.record.user = user;
+  }
   absl::StatusOr<EditReport> report = CarryOne(MakePreviewTask(token, std::move(planned)));
   const bool over = report.ok() ? !options_.dry_run : absl::IsFailedPrecondition(report.status());
   if (over) {

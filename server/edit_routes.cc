@@ -95,7 +95,15 @@ absl::StatusOr<Response> AnswerPreview(Service& service, const Call& call) {
   for (const std::vector<graph::NodeId>& component : report->supervoxel_components) {
     components.push_back(IdsJson(component, WantsText(call.request)));
   }
-  return JsonResponse({{"supervoxel_connected_components", components}, {"illegal_split", false}});
+  return JsonResponse({{"supervoxel_connected_components", components},
+                       {"illegal_split", false},
+                       {"preview_token", report->preview_token}});
+}
+
+// Exactly what a preview showed.
+absl::StatusOr<Response> AnswerCommitPreview(Service& service, const Call& call) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::string token, PreviewTokenOf(call.request));
+  return EditAnswer(service, call, "split", service.editor.CommitPreview(token, call.request.user));
 }
 
 absl::StatusOr<edit::InverseRequest> InverseOf(const Request& request) {
@@ -156,6 +164,7 @@ std::vector<Route> EditRoutes() {
   return {{"POST", base + "merge", Right::kEdit, AnswerMerge},
           {"POST", base + "split", Right::kEdit, AnswerSplit},
           {"POST", base + "graph/split_preview", Right::kView, AnswerPreview},
+          {"POST", base + "graph/commit_preview", Right::kEdit, AnswerCommitPreview},
           {"POST", base + "undo", Right::kEdit, AnswerUndo},
           {"POST", base + "redo", Right::kEdit, AnswerRedo},
           {"POST", base + "merge_admin", Right::kAdmin, AnswerMergeAdmin},

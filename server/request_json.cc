@@ -151,6 +151,14 @@ absl::StatusOr<graph::OperationId> OperationOf(const Request& request) {
   return graph::OperationId{id};
 }
 
+absl::StatusOr<std::string> PreviewTokenOf(const Request& request) {
+  CLEAVE_ASSIGN_OR_RETURN(const Body body, ParseBody(request));
+  if (!body.is_object() || !body.contains("preview_token") || !body["preview_token"].is_string()) {
+    return absl::InvalidArgumentError("the body must be {\"preview_token\": TEXT}, the text as the preview gave it");
+  }
+  return body["preview_token"].get<std::string>();
+}
+
 absl::StatusOr<std::vector<graph::OperationId>> OperationsOf(const Request& request, const std::string& name,
                                                              const RequestLimits& limits) {
   const std::string* text = QueryOf(request, name);

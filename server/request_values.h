@@ -60,6 +60,8 @@ struct MarkedSides {
                                                                      const RequestLimits& limits);
 // {"operation_id": 7}.
 [[nodiscard]] absl::StatusOr<graph::OperationId> OperationOf(const Request& request);
+// {"preview_token": TEXT}.
+[[nodiscard]] absl::StatusOr<std::string> PreviewTokenOf(const Request& request);
 // A JSON list in the query, [1, 2]; empty without one.
 [[nodiscard]] absl::StatusOr<std::vector<graph::OperationId>> OperationsOf(const Request& request,
                                                                            const std::string& name,

@@ -94,6 +94,30 @@ TEST_F(ServerTest, InfoHasTheLayoutAndTheDataFolder) {
   EXPECT_EQ(Get("/data/graph/no/such/chunk").code, 404);
 }
 
+TEST_F(ServerTest, APreviewIsCommittedAsItWasShown) {
+  const json preview = json::parse(Post(absl::StrCat(kTable, "graph/split_preview"), kSplit).body);
+  ASSERT_TRUE(preview["preview_token"].is_string()) << preview;
+  const std::string path = absl::StrCat(kTable, "graph/commit_preview");
+  for (const char* bad : {"", "[]", "{}", R"({"preview_token": 7})", R"({"preview_token": "7"})"}) {
+    EXPECT_EQ(Post(path, bad).code, 400) << bad;
+  }
+  const std::string commit = json{{"preview_token", preview["preview_token"]}}.dump();
+  const Response response = Post(path, commit);
+  ASSERT_EQ(response.code, 200) << response.body;
+  const json done = json::parse(response.body);
+  EXPECT_EQ(done["new_root_ids"].size(), 2U);
+  EXPECT_EQ(json::parse(Post(path, commit).body)["operation_id"], done["operation_id"]) << "it is done once";
+  for (const json& component : preview["supervoxel_connected_components"]) {
+    const json roots =
+        json::parse(Post(absl::StrCat(kTable, "roots"), json{{"node_ids", component}}.dump()).body)["root_ids"];
+    for (const json& root : roots) {
+      EXPECT_EQ(root, roots[0]);
+    }
+  }
+  const std::string gone = json{{"preview_token", "1795472953123-999-3fa9c2d4e1b0a877"}}.dump();
+  EXPECT_EQ(Post(path, gone).code, 404);
+}
+
 TEST_F(ServerTest, ASplitPartsTheObjectAndIsAnEvent) {
   const json preview = json::parse(Post(absl::StrCat(kTable, "graph/split_preview"), kSplit).body);
   EXPECT_EQ(preview["illegal_split"], false);
