@@ -22,8 +22,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include <nlohmann/json.hpp>
-#include <sys/resource.h>
 
+#include "benchmarks/measure.h"
 #include "graph/edges.h"
 #include "ingest/chunk_components.h"
 #include "ingest/file_ingest.h"
@@ -166,21 +166,6 @@ class Generator {
   std::string folder_;
   int64_t bundle_;
 };
-
-double ProcessorSeconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-double PeakMemoryMiB() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024;
-}
 
 uint64_t BytesBelow(const std::string& folder) {
   uint64_t bytes = 0;

@@ -20,7 +20,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include <nlohmann/json.hpp>
-#include <sys/resource.h>
 
 #include "benchmarks/measure.h"
 #include "ingest/ingest.h"
@@ -41,16 +40,6 @@ struct Arguments {
   std::string folder = fs::temp_directory_path().string();
   bool json = false;
 };
-
-// Processor time of this process so far, over all threads.
-double ProcessorSeconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
 
 // What the clocks showed, in seconds.
 struct Timing {

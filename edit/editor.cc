@@ -62,23 +62,21 @@ absl::StatusOr<EditReport> Editor::CarryOne(std::unique_ptr<Task> task) {
   return CarryOne(std::move(task), key);
 }
 
-absl::StatusOr<EditReport> Editor::CarryOne(std::unique_ptr<Task> task, const std::string& key) {
+absl::StatusOr<EditReport> Editor::CarryOne(std::unique_ptr<Task> task, const std::string& key,
+                                            std::optional<graph::OperationId> operation) {
   const std::unique_ptr<Task> tasks[] = {std::move(task)};
   size_t failed = 0;
-  CLEAVE_ASSIGN_OR_RETURN(std::vector<EditReport> reports, Carry(tasks, key, failed));
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<EditReport> reports, Carry(tasks, key, failed, operation));
   return std::move(reports.front());
 }
 
 absl::StatusOr<EditReport> Editor::RunAs(graph::OperationId operation, const BatchItem& item) {
-  const std::unique_ptr<Task> tasks[] = {MakeTask(item)};
-  size_t failed = 0;
-  Work work{.tasks = tasks, .failed = failed, .operation = operation};
-  CLEAVE_ASSIGN_OR_RETURN(std::vector<EditReport> reports, CarryOut(work));
-  return std::move(reports.front());
+  return CarryOne(MakeTask(item), "", operation);
 }
 
-absl::StatusOr<std::vector<EditReport>> Editor::Carry(Tasks tasks, const std::string& key, size_t& failed) {
-  Work work{.tasks = tasks, .failed = failed};
+absl::StatusOr<std::vector<EditReport>> Editor::Carry(Tasks tasks, const std::string& key, size_t& failed,
+                                                      std::optional<graph::OperationId> operation) {
+  Work work{.tasks = tasks, .failed = failed, .operation = operation};
   if (key.empty()) {
     return CarryOut(work);
   }
@@ -139,8 +137,7 @@ absl::StatusOr<std::vector<EditReport>> Editor::CarryOut(Work& work) {
 absl::Status Editor::BeginRecords(Work& work) {
   for (const std::unique_ptr<Task>& task : work.tasks) {
     OperationRecord record;
-    const std::optional<graph::OperationId> given = task->operation().has_value() ? task->operation() : work.operation;
-    CLEAVE_ASSIGN_OR_RETURN(record.id, given.has_value() ? *given : dataset_.ids().NewOperation());
+    CLEAVE_ASSIGN_OR_RETURN(record.id, work.operation.has_value() ? *work.operation : dataset_.ids().NewOperation());
     record.kind = task->kind();
     record.user = task->user();
     record.request_key = work.keyed.has_value() ? work.keyed->key : "";

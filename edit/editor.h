@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -102,8 +103,10 @@ class Editor {
 
   Editor(graph::Dataset& dataset, const EditorOptions& options);
 
+  // `operation`: the number of the only task, if it has one already.
   // Carries out all of `tasks` or none. On an error, `failed` is the task that it is about, or kNoTask.
-  [[nodiscard]] absl::StatusOr<std::vector<EditReport>> Carry(Tasks tasks, const std::string& key, size_t& failed);
+  [[nodiscard]] absl::StatusOr<std::vector<EditReport>> Carry(Tasks tasks, const std::string& key, size_t& failed,
+                                                              std::optional<graph::OperationId> operation = {});
   [[nodiscard]] absl::StatusOr<std::vector<EditReport>> CarryOut(Work& work);
   [[nodiscard]] absl::StatusOr<EditReport> CommitPreviewAlone(const std::string& token, graph::OperationId operation,
                                                               const std::string& user);
@@ -111,7 +114,8 @@ class Editor {
   [[nodiscard]] absl::Status PlanUnlocked(Work& work);
   [[nodiscard]] absl::StatusOr<EditReport> ReportOfPlan(const PlannedOperation& planned, const Stages& stages);
   [[nodiscard]] absl::StatusOr<EditReport> CarryOne(std::unique_ptr<Task> task);
-  [[nodiscard]] absl::StatusOr<EditReport> CarryOne(std::unique_ptr<Task> task, const std::string& key);
+  [[nodiscard]] absl::StatusOr<EditReport> CarryOne(std::unique_ptr<Task> task, const std::string& key,
+                                                    std::optional<graph::OperationId> operation = {});
   [[nodiscard]] absl::Status Attempt(Work& work);
   [[nodiscard]] bool FreedLocks(const absl::Status& refusal);
   [[nodiscard]] absl::Status LockRoots(Work& work);

@@ -92,7 +92,8 @@ absl::StatusOr<EditReport> Editor::CommitPreviewAlone(const std::string& token, 
   if (!user.empty()) {
     planned.record.user = user;
   }
-  absl::StatusOr<EditReport> report = CarryOne(MakePreviewTask(token, std::move(planned)));
+  const std::string key = planned.record.request_key;
+  absl::StatusOr<EditReport> report = CarryOne(MakePreviewTask(token, std::move(planned)), key, operation);
   const bool over = report.ok() ? !options_.dry_run : absl::IsFailedPrecondition(report.status());
   if (over) {
     CLEAVE_RETURN_IF_ERROR(DropPreview(dataset_, token));

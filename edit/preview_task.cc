@@ -1,7 +1,6 @@
 // A plan that was shown, as an edit: it is not planned again, but held against what it read.
 #include <algorithm>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,7 +28,6 @@ class PreviewTask final : public Task {
   const std::string& user() const override { return planned_.record.user; }
   const EditTerms& terms() const override { return terms_; }
   std::string Text() const override { return absl::StrCat("preview|", token_); }
-  std::optional<graph::OperationId> operation() const override { return planned_.record.id; }
 
   absl::StatusOr<cleave::edit::Plan> Plan(const Draft& draft, const LockChunks& lock_chunks, OperationRecord& record,
                                           Stages&) override {

@@ -3,7 +3,6 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -37,8 +36,6 @@ class Task {
   [[nodiscard]] virtual const EditTerms& terms() const = 0;
   // Two requests with the same text are the same request. The key is no part of it.
   [[nodiscard]] virtual std::string Text() const = 0;
-  // The operation that it was planned for; nothing for an edit that is still to be planned.
-  [[nodiscard]] virtual std::optional<graph::OperationId> operation() const { return std::nullopt; }
 
   // The roots that the edit replaces, ascending: those of the supervoxels that it names. INVALID_ARGUMENT and
   // OUT_OF_RANGE for a request that is wrong in itself, FAILED_PRECONDITION where the draft's state does not allow it.
