@@ -326,7 +326,8 @@ TEST_F(StuckTest, ARevertThatIsStoppedAnywhereIsEndedByTheNextAndByRecovery) {
 }
 
 // Killed, settled, killed while it is settled, settled the other way, and so on: in the end it is whole, and its row
-// says which of the two it became.
+// says which of the two it became. (Commits of the voxels may join, so a run may pass a point once less than the one
+// that counted them: such a link ends by itself.)
 TEST_F(StuckTest, ARandomChainOfKillsEndsWhole) {
   uint64_t seed = std::random_device()();
   if (const char* text = std::getenv("CLEAVE_TEST_SEED")) {
@@ -338,6 +339,8 @@ TEST_F(StuckTest, ARandomChainOfKillsEndsWhole) {
   const int rounds = scale != nullptr && scale == std::string("small") ? 4 : 15;
   const std::string list_file = folder_.path() + "/points";
   const Seen before = Before();
+  int links = 0;
+  int killed = 0;
   for (const std::string action : {"split", "batch"}) {
     const Seen after = After(action);
     const auto killed_somewhere = [&](ChildOptions child) {
@@ -362,7 +365,10 @@ TEST_F(StuckTest, ARandomChainOfKillsEndsWhole) {
         if (child.crash_at.empty()) {
           continue;  // it was refused, or there was nothing left to do
         }
-        EXPECT_TRUE(WIFSIGNALED(RunChild(child))) << story;
+        const int status = RunChild(child);
+        ASSERT_TRUE(WIFSIGNALED(status) || status == 0) << story;
+        ++links;
+        killed += WIFSIGNALED(status) ? 1 : 0;
         if (ListStuck(*OpenAsLeft(project).dataset, absl::Now(), absl::ZeroDuration())->empty()) {
           break;
         }
@@ -377,6 +383,8 @@ TEST_F(StuckTest, ARandomChainOfKillsEndsWhole) {
       std::filesystem::remove_all(project);
     }
   }
+  std::cout << killed << " of " << links << " links killed\n";
+  EXPECT_GE(killed * 10, links * 7);
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "ocdbt/committer.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <utility>
 
@@ -9,6 +8,7 @@
 #include "absl/time/clock.h"
 
 #include "base/status.h"
+#include "ocdbt/back_off.h"
 #include "ocdbt/garbage_list.h"
 #include "ocdbt/seal.h"
 #include "ocdbt/snapshot.h"
@@ -208,7 +208,7 @@ absl::StatusOr<CommittedVersion> Committer::TryToCommit(DataFileWriter& writer, 
     if (attempt > 0) {
       writer.ForgetNodes();
       writer.RemoveUnused(used_files());
-      BackOff(attempt);
+      BackOff(*options_.random, attempt);
     }
     CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const StoredManifest> current, ReadManifest());
     const absl::StatusOr<std::optional<NewRoot>> root = make_root(current->manifest.newest());
@@ -307,14 +307,6 @@ absl::StatusOr<bool> Committer::LookAgain(const absl::Status& failure, const Ver
   }
   // File names are random, so the same root can only be ours. A version without a root has no such mark.
   return !version.empty() && *theirs == version;
-}
-
-void Committer::BackOff(int attempt) {
-  constexpr int kMostDoublings = 8;
-  std::array<uint8_t, 2> random{};
-  options_.random->Fill(random);
-  const double fraction = (random[0] * 256 + random[1]) / 65536.0;
-  absl::SleepFor(absl::Milliseconds(1 << std::min(attempt, kMostDoublings)) * fraction);
 }
 
 }  // namespace cleave::ocdbt

@@ -79,7 +79,6 @@ class Committer {
   [[nodiscard]] absl::StatusOr<Version> NextVersion(const Version& newest, const NewRoot& root) const;
   // Step 6: whether `version` was committed, although `failure` was the answer.
   [[nodiscard]] absl::StatusOr<bool> LookAgain(const absl::Status& failure, const Version& version);
-  void BackOff(int attempt);
 
   const std::shared_ptr<const NodeReader> reader_;
   ManifestStore& manifests_;

@@ -10,6 +10,7 @@
 
 #include "base/crash_point.h"
 #include "base/status.h"
+#include "ocdbt/back_off.h"
 #include "ocdbt/branch.h"
 #include "ocdbt/file_size.h"
 #include "ocdbt/fill_record.h"
@@ -437,9 +438,12 @@ class Collection {
 
 absl::StatusOr<GarbageReport> CollectGarbage(const Database& database, const GarbageOptions& options,
                                              Progress& progress) {
-  constexpr int kAttempts = 10;
+  constexpr int kAttempts = 30;
   absl::StatusOr<GarbageReport> report = absl::UnavailableError("");
   for (int attempt = 0; attempt < kAttempts && absl::IsUnavailable(report.status()); ++attempt) {
+    if (attempt > 0) {
+      BackOff(*options.random, attempt);
+    }
     report = Collection(database, options, progress).Run();
   }
   return report;
