@@ -137,6 +137,7 @@ absl::StatusOr<std::vector<NodeId>> NodeHistories::LoadChunk(const graph::ChunkA
 void NodeHistories::Add(const table::Row& row, NodeId node) {
   NodeHistory& history = histories_[node];
   history = {};
+  last_changes_.clear();
   for (const auto& [column, cells] : row.cells) {
     history.last_change = std::max(history.last_change, cells.front().time);
   }
@@ -215,12 +216,16 @@ bool NodeHistories::IsAlive(NodeId node, absl::Time time) const {
 }
 
 absl::Time NodeHistories::LastChange(NodeId node) const {
+  if (const auto known = last_changes_.find(node); known != last_changes_.end()) {
+    return known->second;
+  }
   absl::Time last = Of(node).last_change;
   for (const auto& [time, parent] : Of(node).parents) {
     if (layout_.LayerOf(parent) > layout_.LayerOf(node)) {
       last = std::max(last, LastChange(parent));
     }
   }
+  last_changes_.emplace(node, last);
   return last;
 }
 

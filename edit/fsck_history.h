@@ -83,6 +83,7 @@ class NodeHistories {
   const graph::IdLayout& layout_;
   const table::TableReader& reader_;
   absl::flat_hash_map<graph::NodeId, NodeHistory> histories_;
+  mutable absl::flat_hash_map<graph::NodeId, absl::Time> last_changes_;  // as far as asked for since the last loading
 };
 
 }  // namespace cleave::edit
