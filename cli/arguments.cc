@@ -60,6 +60,16 @@ absl::StatusOr<std::vector<VoxelPoint>> ParsePoints(const std::vector<std::strin
   return ParseEach<VoxelPoint>(texts, ParsePoint);
 }
 
+absl::StatusOr<SidedText> ParseSided(absl::string_view text) {
+  const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(text, absl::MaxSplits(':', 1));
+  constexpr int kSidesMax = 64;
+  int side = 0;
+  if (!absl::SimpleAtoi(parts.first, &side) || side < 1 || side > kSidesMax || parts.second.empty()) {
+    return Unexpected(text, "SIDE:..., a side from 1 to 64 and what belongs to it");
+  }
+  return SidedText{side, parts.second};
+}
+
 absl::StatusOr<Extent3> ParseExtent(absl::string_view text) {
   constexpr absl::string_view kExpected = "a size X,Y,Z of three positive integers";
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<int64_t> n, ParseIntegers(text, 3, kExpected));

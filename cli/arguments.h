@@ -39,6 +39,12 @@ namespace cleave::cli {
 // The number of an operation, from 1.
 [[nodiscard]] absl::StatusOr<graph::OperationId> ParseOperation(absl::string_view text);
 [[nodiscard]] absl::StatusOr<std::vector<graph::OperationId>> ParseOperations(const std::vector<std::string>& texts);
+// "SIDE:REST": a side of a split from 1 to 64, and what follows.
+struct SidedText {
+  int side = 0;
+  absl::string_view rest;
+};
+[[nodiscard]] absl::StatusOr<SidedText> ParseSided(absl::string_view text);
 // "A,B": two labels.
 [[nodiscard]] absl::StatusOr<ingest::FusePair> ParseFusePair(absl::string_view text);
 

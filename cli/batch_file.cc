@@ -76,6 +76,36 @@ class Members {
     return List<VoxelPoint>(name, "a list of points", [&](const json& value) { return PointOf(name, value); });
   }
 
+  absl::StatusOr<std::vector<std::vector<VoxelPoint>>> PointLists(const std::string& name) const {
+    return List<std::vector<VoxelPoint>>(name, "a list of lists of points",
+                                         [&](const json& value) -> absl::StatusOr<std::vector<VoxelPoint>> {
+                                           if (!value.is_array()) {
+                                             return Wrong(name, "a list of lists of points");
+                                           }
+                                           std::vector<VoxelPoint> points;
+                                           for (const json& element : value) {
+                                             CLEAVE_ASSIGN_OR_RETURN(const VoxelPoint point, PointOf(name, element));
+                                             points.push_back(point);
+                                           }
+                                           return points;
+                                         });
+  }
+
+  // {"side": 1, "box": [[x, y, z], [x, y, z]]}: the first voxel, and one past the last.
+  absl::StatusOr<std::vector<edit::PaintedBox>> PaintedBoxes(const std::string& name) const {
+    constexpr absl::string_view kExpected = "a list of {\"side\": 1 to 64, \"box\": [[x, y, z], [x, y, z]]}";
+    return List<edit::PaintedBox>(name, kExpected, [&](const json& value) -> absl::StatusOr<edit::PaintedBox> {
+      const bool fits = value.is_object() && value.size() == 2 && value.contains("side") && value.contains("box") &&
+                        value["side"].is_number_integer() && value["box"].is_array() && value["box"].size() == 2;
+      if (!fits || value["side"] < 1 || value["side"] > 64) {
+        return Wrong(name, kExpected);
+      }
+      CLEAVE_ASSIGN_OR_RETURN(const VoxelPoint lo, PointOf(name, value["box"][0]));
+      CLEAVE_ASSIGN_OR_RETURN(const VoxelPoint hi, PointOf(name, value["box"][1]));
+      return edit::PaintedBox{{lo, hi}, value["side"].get<uint8_t>()};
+    });
+  }
+
   absl::StatusOr<std::vector<graph::EdgeEnds>> Edges(const std::string& name) const {
     return List<graph::EdgeEnds>(name, "a list of edges", [&](const json& value) -> absl::StatusOr<graph::EdgeEnds> {
       if (!value.is_array() || value.size() != 2) {
@@ -164,11 +194,13 @@ absl::StatusOr<edit::BatchItem> MergeOf(const Members& item, const std::string& 
 }
 
 absl::StatusOr<edit::BatchItem> SplitOf(const Members& item, const std::string& user) {
-  CLEAVE_RETURN_IF_ERROR(
-      item.Know({"kind", "sources", "sinks", "edges", "augment", "allow_isolating", "user", "key", "override"}));
+  CLEAVE_RETURN_IF_ERROR(item.Know({"kind", "sources", "sinks", "more_sides", "paint_boxes", "edges", "augment",
+                                    "allow_isolating", "user", "key", "override"}));
   edit::SplitRequest request;
   CLEAVE_ASSIGN_OR_RETURN(request.sources, item.Points("sources"));
   CLEAVE_ASSIGN_OR_RETURN(request.sinks, item.Points("sinks"));
+  CLEAVE_ASSIGN_OR_RETURN(request.more_sides, item.PointLists("more_sides"));
+  CLEAVE_ASSIGN_OR_RETURN(request.paint.boxes, item.PaintedBoxes("paint_boxes"));
   CLEAVE_ASSIGN_OR_RETURN(request.edges, item.Edges("edges"));
   CLEAVE_ASSIGN_OR_RETURN(request.augment_paths, item.Flag("augment", true));
   CLEAVE_ASSIGN_OR_RETURN(const bool allow_isolating, item.Flag("allow_isolating", false));

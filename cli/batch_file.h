@@ -4,6 +4,8 @@
 //     {"kind": "merge", "source": [120, 80, 12], "sink": [131, 84, 12]},
 //     {"kind": "merge", "edges": [["72057594037927937", "72057594037927940"]], "allow_same_segment": true},
 //     {"kind": "split", "sources": [[1, 2, 3]], "sinks": [[4, 5, 6]], "augment": false, "allow_isolating": true},
+//     {"kind": "split", "sources": [[1, 2, 3]], "sinks": [[4, 5, 6]], "more_sides": [[[7, 8, 9]]],
+//      "paint_boxes": [{"side": 1, "box": [[0, 2, 3], [2, 3, 4]]}]},
 //     {"kind": "split", "edges": [["72057594037927937", "72057594037927940"]]},
 //     {"kind": "undo", "operation": 7}]}
 //

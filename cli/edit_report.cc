@@ -17,12 +17,14 @@ std::string TargetText(const edit::EditReport& report) {
   return report.target == graph::OperationId{} ? std::string() : absl::StrCat(" of operation ", Value(report.target));
 }
 
+std::string SideName(int side) { return side == 1 ? "source" : side == 2 ? "sink" : absl::StrCat("side ", side); }
+
 Json FragmentsJson(const std::vector<edit::Fragment>& fragments) {
   Json list = Json::array();
   for (const edit::Fragment& fragment : fragments) {
     list.push_back({{"id", ToJson(fragment.id)},
                     {"former", ToJson(fragment.former)},
-                    {"side", fragment.side == 1 ? "source" : "sink"},
+                    {"side", SideName(fragment.side)},
                     {"voxels", fragment.voxel_count}});
   }
   return list;
@@ -41,8 +43,9 @@ std::string FragmentsText(const std::vector<edit::Fragment>& fragments) {
   }
   std::string text;
   for (const auto& [side, total] : sides) {
-    absl::StrAppend(&text, "  ", side == 1 ? "source side" : "sink side  ", "       ", CountText(total.voxels),
-                    " voxels in ", total.supervoxels, " fresh supervoxel", total.supervoxels == 1 ? "" : "s", "\n");
+    absl::StrAppendFormat(&text, "  %-18s %s voxels in %d fresh supervoxel%s\n",
+                          side < 3 ? SideName(side) + " side" : SideName(side), CountText(total.voxels),
+                          total.supervoxels, total.supervoxels == 1 ? "" : "s");
   }
   return text;
 }

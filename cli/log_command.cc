@@ -19,6 +19,16 @@ Json NumberOrNull(const std::optional<uint64_t>& number) { return number.has_val
 
 Json OperationOrNull(graph::OperationId id) { return id == graph::OperationId{} ? Json() : Json(Value(id)); }
 
+Json MorePointsJson(const std::vector<edit::SidePoint>& points) {
+  Json list = Json::array();
+  for (const edit::SidePoint& point : points) {
+    list.push_back({{"side", point.side},
+                    {"point", {point.point.x, point.point.y, point.point.z}},
+                    {"supervoxel", Value(point.supervoxel)}});
+  }
+  return list;
+}
+
 Json RecordJson(const OperationRecord& record) {
   return {{"operation", Value(record.id)},
           {"kind", std::string(edit::Name(record.kind))},
@@ -29,6 +39,7 @@ Json RecordJson(const OperationRecord& record) {
           {"sinks", ToJson(record.sinks)},
           {"source_supervoxels", ToJson(record.source_supervoxels)},
           {"sink_supervoxels", ToJson(record.sink_supervoxels)},
+          {"more_points", MorePointsJson(record.more_points)},
           {"old_roots", ToJson(record.old_roots)},
           {"new_roots", ToJson(record.new_roots)},
           {"fresh_supervoxels", ToJson(record.fragments)},
@@ -71,6 +82,9 @@ std::string PageOf(const OperationRecord& record) {
   }
   absl::StrAppend(&text, "  sources            ", PointsText(record.sources), "\n");
   absl::StrAppend(&text, "  sinks              ", PointsText(record.sinks), "\n");
+  for (const edit::SidePoint& point : record.more_points) {
+    absl::StrAppend(&text, "  side ", point.side, "             ", PointsText({point.point}), "\n");
+  }
   absl::StrAppend(&text, "  old roots          ", IdsText(record.old_roots), "\n");
   absl::StrAppend(&text, "  new roots          ", IdsText(record.new_roots), "\n");
   absl::StrAppend(&text, "  fresh supervoxels  ", IdsText(record.fragments), "\n");

@@ -19,13 +19,21 @@ namespace {
 
 constexpr Extent3 kSurroundings{32, 32, 2};
 
+std::vector<VoxelPoint> PointsOf(const edit::OperationRecord& record) {
+  std::vector<VoxelPoint> points = record.sources;
+  points.insert(points.end(), record.sinks.begin(), record.sinks.end());
+  for (const edit::SidePoint& point : record.more_points) {
+    points.push_back(point.point);
+  }
+  return points;
+}
+
 // The cut and the points, with what is near.
-Box ShownBox(const graph::Dataset& dataset, const edit::SplitRequest& request, const edit::EditReport& report) {
-  Box box = BoxAt(request.sources.front(), {1, 1, 1});
-  for (const std::vector<VoxelPoint>* points : {&request.sources, &request.sinks}) {
-    for (const VoxelPoint point : *points) {
-      box = Envelope(box, BoxAt(point, {1, 1, 1}));
-    }
+Box ShownBox(const graph::Dataset& dataset, const edit::OperationRecord& record, const edit::EditReport& report) {
+  const std::vector<VoxelPoint> points = PointsOf(record);
+  Box box = BoxAt(points.front(), {1, 1, 1});
+  for (const VoxelPoint point : points) {
+    box = Envelope(box, BoxAt(point, {1, 1, 1}));
   }
   for (const Box& changed : report.changed_boxes) {
     box = Envelope(box, changed);
@@ -34,9 +42,9 @@ Box ShownBox(const graph::Dataset& dataset, const edit::SplitRequest& request, c
 }
 
 // The section between the first two points: sides over the objects as they are.
-absl::Status WriteSidesPicture(graph::Dataset& dataset, const edit::SplitRequest& request, const Box& box,
+absl::Status WriteSidesPicture(graph::Dataset& dataset, const edit::OperationRecord& record, const Box& box,
                                const Array3<uint8_t>& sides, const std::string& path) {
-  const int64_t z = (request.sources.front().z + request.sinks.front().z) / 2;
+  const int64_t z = (record.sources.front().z + record.sinks.front().z) / 2;
   Box section = box;
   section.lo.z = z;
   section.hi.z = z + 1;
@@ -49,46 +57,48 @@ absl::Status WriteSidesPicture(graph::Dataset& dataset, const edit::SplitRequest
       row[x] = side[x] == edit::kNoSide ? row[x] : side[x];
     }
   }
-  PictureOptions options{.highlighted = {edit::kSourceSide, edit::kSinkSide}, .marks = {}};
-  options.scale = ReadableScale(section.extent());
-  for (const VoxelPoint point : request.sources) {
-    options.marks.push_back({point, true});
+  PictureOptions options{.highlighted = {}, .marks = {}};
+  for (int side = 1; side <= edit::SideCountOf(record); ++side) {
+    options.highlighted.push_back(static_cast<uint64_t>(side));
   }
-  for (const VoxelPoint point : request.sinks) {
-    options.marks.push_back({point, false});
+  options.scale = ReadableScale(section.extent());
+  for (const VoxelPoint point : PointsOf(record)) {
+    options.marks.push_back({point, std::ranges::count(record.sources, point) > 0});
   }
   return WritePng(path, DrawLabels(std::as_const(labels).view(), section.lo, options));
 }
 
 }  // namespace
 
-absl::Status ShowSplitPreview(graph::Dataset& dataset, const edit::SplitRequest& request,
-                              const edit::EditReport& report, const SplitPreviewFiles& files, Json& json) {
+absl::Status ShowSplitPreview(graph::Dataset& dataset, const edit::EditReport& report, const SplitPreviewFiles& files,
+                              Json& json) {
+  CLEAVE_ASSIGN_OR_RETURN(const edit::PlannedOperation planned,
+                          edit::ReadPreview(dataset, absl::Now(), report.preview_token));
+  const int side_count = edit::SideCountOf(planned.record);
   json["chunks"] = Json::array();
-  for (const edit::ChunkSides& sides : edit::SidesByChunk(dataset.layout(), report.fragments)) {
+  for (const edit::ChunkSides& sides : edit::SidesByChunk(dataset.layout(), report.fragments, side_count)) {
     json["chunks"].push_back({{"chunk", {sides.chunk.x, sides.chunk.y, sides.chunk.z}},
-                              {"source_voxels", sides.source_voxels},
-                              {"sink_voxels", sides.sink_voxels}});
+                              {"source_voxels", sides.voxels[0]},
+                              {"sink_voxels", sides.voxels[1]},
+                              {"voxels", sides.voxels}});
   }
   json["sides"] = nullptr;
   json["picture"] = nullptr;
   if (files.sides.empty() && files.picture.empty()) {
     return absl::OkStatus();
   }
-  if (request.sources.empty()) {
+  if (planned.record.sources.empty()) {
     return absl::InvalidArgumentError("--sides and --picture show a split between points; this one is of given edges");
   }
-  CLEAVE_ASSIGN_OR_RETURN(const edit::PlannedOperation planned,
-                          edit::ReadPreview(dataset, absl::Now(), report.preview_token));
-  const Box box = ShownBox(dataset, request, report);
+  const Box box = ShownBox(dataset, planned.record, report);
   CLEAVE_ASSIGN_OR_RETURN(const Array3<uint8_t> sides,
-                          edit::SidesInBox(dataset, planned.plan, report.supervoxel_components, box));
+                          edit::SidesInBox(dataset, planned.plan, side_count, report.supervoxel_components, box));
   if (!files.sides.empty()) {
     CLEAVE_RETURN_IF_ERROR(volume::WriteNpy<uint8_t>(files.sides, sides.view()));
     json["sides"] = {{"file", files.sides}, {"box", ToJson(box)}};
   }
   if (!files.picture.empty()) {
-    CLEAVE_RETURN_IF_ERROR(WriteSidesPicture(dataset, request, box, sides, files.picture));
+    CLEAVE_RETURN_IF_ERROR(WriteSidesPicture(dataset, planned.record, box, sides, files.picture));
     json["picture"] = files.picture;
   }
   return absl::OkStatus();

@@ -18,8 +18,7 @@ struct SplitPreviewFiles {
 
 // Writes the files of the preview that `report` tells of, and adds to `json` where the sides lie: `chunks`, `sides` and
 // `picture`. INVALID_ARGUMENT, naming the file, when one cannot be written.
-[[nodiscard]] absl::Status ShowSplitPreview(graph::Dataset& dataset, const edit::SplitRequest& request,
-                                            const edit::EditReport& report, const SplitPreviewFiles& files,
-                                            nlohmann::ordered_json& json);
+[[nodiscard]] absl::Status ShowSplitPreview(graph::Dataset& dataset, const edit::EditReport& report,
+                                            const SplitPreviewFiles& files, nlohmann::ordered_json& json);
 
 }  // namespace cleave::cli

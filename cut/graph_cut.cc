@@ -1,17 +1,21 @@
 // The cut of a graph of supervoxels.
 //
-// 1. Contract families: supervoxels joined by infinite edges become one vertex. A family with both a source and a sink
+// 1. Contract families: supervoxels joined by infinite edges become one vertex. A family with points of two teams
 //    cannot be cut here: answer kSupervoxelSplitNeeded.
-// 2. All points must lie in one component of the graph; components without points stay as they are.
+// 2. The points of two teams must all lie in one component of the graph; of more teams, those of each in one.
+// Components
+//    without points stay as they are.
 // 3. Paths that hold each team together become uncuttable (team_paths.h), so that the cut does not tear a team.
 // 4. Maximum flow from a super source, tied to all sources, to a super sink. Affinities become whole numbers by one
 //    power of two, chosen so that their sum stays below 2^56; an affinity too small for that counts as one unit, so an
-//    edge never vanishes.
-// 5. Check the answer: a component that holds a point of a team holds the whole team and none of the other.
+//    edge never vanishes. Of more than two teams each is cut off from all others so, as near to its points as the least
+//    cost allows: these parts cannot overlap. The team that would cost most keeps what is left over.
+// 5. Check the answer: a component that holds a point of a team holds the whole team and none of another.
 #include "cut/graph_cut.h"
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -26,24 +30,36 @@
 namespace cleave::cut {
 namespace {
 
-// Both teams as vertices, each ascending and without repetition.
-struct Teams {
-  std::vector<uint32_t> sources;
-  std::vector<uint32_t> sinks;
-};
+// The points of each team as vertices, ascending and without repetition: sources, sinks, and any further teams.
+using Teams = std::vector<std::vector<uint32_t>>;
+
+constexpr size_t kTeamsMax = 64;
+
+std::vector<std::span<const uint64_t>> TeamIds(const GraphCutRequest& request) {
+  std::vector<std::span<const uint64_t>> teams = {request.sources, request.sinks};
+  teams.insert(teams.end(), request.more_teams.begin(), request.more_teams.end());
+  return teams;
+}
 
 absl::Status CheckRequest(const GraphCutRequest& request) {
-  if (request.sources.empty() || request.sinks.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a cut needs at least one ", request.sources.empty() ? "source" : "sink"));
+  const std::vector<std::span<const uint64_t>> teams = TeamIds(request);
+  if (teams.size() > kTeamsMax) {
+    return absl::InvalidArgumentError(absl::StrCat("a cut takes at most ", kTeamsMax, " teams, not ", teams.size()));
+  }
+  std::map<uint64_t, size_t> team_of;
+  for (size_t team = 0; team < teams.size(); ++team) {
+    if (teams[team].empty()) {
+      return absl::InvalidArgumentError(absl::StrCat("a cut needs at least one ", RoleOfTeam(team)));
+    }
+    for (const uint64_t id : teams[team]) {
+      if (const size_t other = team_of.try_emplace(id, team).first->second; other != team) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("supervoxel ", id, " is both a ", RoleOfTeam(other), " and a ", RoleOfTeam(team)));
+      }
+    }
   }
   if (request.edges.empty()) {
     return absl::InvalidArgumentError("no edges are given: nothing joins the sources and the sinks");
-  }
-  for (const uint64_t id : request.sources) {
-    if (std::find(request.sinks.begin(), request.sinks.end(), id) != request.sinks.end()) {
-      return absl::InvalidArgumentError(absl::StrCat("supervoxel ", id, " is both a source and a sink"));
-    }
   }
   return absl::OkStatus();
 }
@@ -72,22 +88,32 @@ std::vector<uint64_t> FamilyIds(const ContractedGraph& graph, uint32_t vertex) {
   return ids;
 }
 
-// Step 1: the answer when families hold points of both teams.
+// Step 1: the answer when families hold points of several teams.
 std::optional<GraphCut> SharedFamilies(const ContractedGraph& graph, const Teams& teams) {
-  std::vector<uint32_t> common;
-  std::set_intersection(teams.sources.begin(), teams.sources.end(), teams.sinks.begin(), teams.sinks.end(),
-                        std::back_inserter(common));
-  if (common.empty()) {
+  std::vector<uint32_t> members;
+  for (const std::vector<uint32_t>& team : teams) {
+    members.insert(members.end(), team.begin(), team.end());
+  }
+  std::sort(members.begin(), members.end());
+  GraphCut result;
+  for (size_t i = 1; i < members.size(); ++i) {
+    if (members[i] == members[i - 1] && (i + 1 == members.size() || members[i + 1] != members[i])) {
+      result.shared.push_back(FamilyIds(graph, members[i]));
+    }
+  }
+  if (result.shared.empty()) {
     return std::nullopt;
   }
-  GraphCut result;
   result.outcome = GraphCutOutcome::kSupervoxelSplitNeeded;
-  for (const uint32_t vertex : common) {
-    result.shared.push_back(FamilyIds(graph, vertex));
-  }
-  result.reason = absl::StrCat("sources and sinks lie in supervoxels that no edge can part; first family: ",
-                               absl::StrJoin(result.shared.front(), ", "));
+  result.reason =
+      absl::StrCat(teams.size() == 2 ? "sources and sinks lie" : "points of several sides lie",
+                   " in supervoxels that no edge can part; first family: ", absl::StrJoin(result.shared.front(), ", "));
   return result;
+}
+
+// The same for all of them.
+std::string RolesOfTeam(size_t team) {
+  return team < 2 ? RoleOfTeam(team) + "s" : absl::StrCat("points of side ", team + 1);
 }
 
 GraphCut SplitNeeded(std::string reason) {
@@ -103,59 +129,137 @@ absl::Status CheckJoined(const ContractedGraph& graph, const Teams& teams) {
   for (const AffinityEdge& edge : graph.edges) {
     sets.Join(edge.a, edge.b);
   }
-  const uint32_t home = sets.Find(teams.sources.front());
-  for (const std::vector<uint32_t>* team : {&teams.sources, &teams.sinks}) {
-    for (const uint32_t vertex : *team) {
-      if (sets.Find(vertex) != home) {
+  const auto name_of = [&](uint32_t vertex) { return graph.supervoxels[graph.family[vertex].front()]; };
+  for (size_t team = 0; team < teams.size(); ++team) {
+    const size_t home_team = teams.size() == 2 ? 0 : team;
+    const uint32_t first = teams[home_team].front();
+    for (const uint32_t vertex : teams[team]) {
+      if (sets.Find(vertex) != sets.Find(first)) {
         return absl::FailedPreconditionError(
-            absl::StrCat(team == &teams.sources ? "source " : "sink ", graph.supervoxels[graph.family[vertex].front()],
-                         " is not joined to source ", graph.supervoxels[graph.family[teams.sources.front()].front()],
-                         " in the graph around the points; place the points nearer to each other"));
+            absl::StrCat(RoleOfTeam(team), " ", name_of(vertex), " is not joined to ", RoleOfTeam(home_team), " ",
+                         name_of(first), " in the graph around the points; place the points nearer to each other"));
       }
     }
   }
   return absl::OkStatus();
 }
 
-// Step 4. Returns for each vertex whether it is on the sources' side.
-std::vector<bool> CutBetween(const ContractedGraph& graph, const Teams& teams, const PathsOfTeams& paths) {
+// Step 3.
+struct Paths {
+  bool found = true;
+  std::string reason;
+  std::vector<TeamPaths> of_team;
+};
+
+std::vector<uint32_t> OthersOf(const Teams& teams, size_t team) {
+  std::vector<uint32_t> others;
+  for (size_t i = 0; i < teams.size(); ++i) {
+    if (i != team) {
+      others.insert(others.end(), teams[i].begin(), teams[i].end());
+    }
+  }
+  std::sort(others.begin(), others.end());
+  return others;
+}
+
+// Of more than two teams: the paths of each keep off the points of all others, and off the paths of those before it.
+Paths FindPathsOfMany(const ContractedGraph& graph, const Teams& teams) {
+  Paths paths;
+  std::vector<uint32_t> taken;
+  for (size_t team = 0; team < teams.size(); ++team) {
+    std::vector<uint32_t> blocked = OthersOf(teams, team);
+    blocked.insert(blocked.end(), taken.begin(), taken.end());
+    std::optional<TeamPaths> own = FindPathsOfTeam(graph.vertex_count(), graph.edges, teams[team], blocked);
+    if (!own) {
+      return Paths{false,
+                   absl::StrCat("the points of side ", team + 1, " are joined only through points or paths of others"),
+                   {}};
+    }
+    taken.insert(taken.end(), own->vertices.begin(), own->vertices.end());
+    paths.of_team.push_back(*std::move(own));
+  }
+  return paths;
+}
+
+absl::StatusOr<Paths> FindPaths(const ContractedGraph& graph, const Teams& teams, bool augment_paths) {
+  Paths paths;
+  if (!augment_paths) {
+    for (const std::vector<uint32_t>& team : teams) {
+      paths.of_team.push_back({.edges = {}, .vertices = team});
+    }
+    return paths;
+  }
+  if (teams.size() > 2) {
+    return FindPathsOfMany(graph, teams);
+  }
+  CLEAVE_ASSIGN_OR_RETURN(PathsOfTeams both, FindPathsOfTeams(graph.vertex_count(), graph.edges, teams[0], teams[1]));
+  return Paths{both.found, std::move(both.reason), {std::move(both.sources), std::move(both.sinks)}};
+}
+
+// Step 4 for one team: its part of the graph, nearest to its points, and what cutting it off costs.
+struct Part {
+  std::vector<bool> holds;  // of each vertex
+  int64_t cost = 0;
+};
+
+Part CutOff(const ContractedGraph& graph, const Teams& teams, const Paths& paths, size_t team) {
   double total = 0;
   for (const AffinityEdge& edge : graph.edges) {
     total += edge.affinity;
   }
   const int shift = total > 0 ? 55 - std::ilogb(total) : 0;
   std::vector<CapacityEdge> edges;
-  edges.reserve(graph.edges.size() + teams.sources.size() + teams.sinks.size());
+  edges.reserve(graph.edges.size() + graph.vertex_count());
   for (const AffinityEdge& edge : graph.edges) {
     edges.push_back({edge.a, edge.b, std::max<int64_t>(1, std::llround(std::scalbn(edge.affinity, shift)))});
   }
-  for (const TeamPaths* team : {&paths.sources, &paths.sinks}) {
-    for (const uint32_t e : team->edges) {
+  for (const TeamPaths& own : paths.of_team) {
+    for (const uint32_t e : own.edges) {
       edges[e].capacity = kCapacityLimit;
     }
   }
   const uint32_t super_source = graph.vertex_count();
   const uint32_t super_sink = super_source + 1;
-  for (const uint32_t vertex : teams.sources) {
+  for (const uint32_t vertex : teams[team]) {
     edges.push_back({super_source, vertex, kCapacityLimit});
   }
-  for (const uint32_t vertex : teams.sinks) {
+  for (const uint32_t vertex : OthersOf(teams, team)) {
     edges.push_back({vertex, super_sink, kCapacityLimit});
   }
   MaxFlow flow(super_sink + 1, edges);
-  flow.Solve(super_source, super_sink);
-  std::vector<bool> on_source_side(graph.vertex_count());
+  Part part{std::vector<bool>(graph.vertex_count()), flow.Solve(super_source, super_sink)};
   for (uint32_t vertex = 0; vertex < graph.vertex_count(); ++vertex) {
-    on_source_side[vertex] = flow.OnSourceSide(vertex);
+    part.holds[vertex] = flow.OnSourceSide(vertex);
   }
-  return on_source_side;
+  return part;
+}
+
+// Step 4. The team to which each vertex goes.
+std::vector<uint8_t> CutBetween(const ContractedGraph& graph, const Teams& teams, const Paths& paths) {
+  std::vector<Part> parts;
+  size_t dearest = teams.size() == 2 ? 1 : 0;
+  if (teams.size() == 2) {
+    parts.push_back(CutOff(graph, teams, paths, 0));
+  } else {
+    for (size_t team = 0; team < teams.size(); ++team) {
+      parts.push_back(CutOff(graph, teams, paths, team));
+      dearest = parts[team].cost > parts[dearest].cost ? team : dearest;
+    }
+  }
+  std::vector<uint8_t> team_of(graph.vertex_count(), static_cast<uint8_t>(dearest));
+  for (size_t team = 0; team < parts.size(); ++team) {
+    for (uint32_t vertex = 0; team != dearest && vertex < graph.vertex_count(); ++vertex) {
+      team_of[vertex] = parts[team].holds[vertex] ? static_cast<uint8_t>(team) : team_of[vertex];
+    }
+  }
+  return team_of;
 }
 
 // Components of vertices once the edges between the sides are gone.
-DisjointSets ComponentsAfter(const ContractedGraph& graph, const std::vector<bool>& on_source_side) {
+DisjointSets ComponentsAfter(const ContractedGraph& graph, const std::vector<uint8_t>& team_of) {
   DisjointSets sets(graph.vertex_count());
   for (const AffinityEdge& edge : graph.edges) {
-    if (on_source_side[edge.a] == on_source_side[edge.b]) {
+    if (team_of[edge.a] == team_of[edge.b]) {
       sets.Join(edge.a, edge.b);
     }
   }
@@ -179,8 +283,9 @@ bool IsIsolated(const ContractedGraph& graph, DisjointSets& components, const Te
     return false;
   }
   const auto is_point = [&](uint32_t vertex) {
-    return std::binary_search(teams.sources.begin(), teams.sources.end(), vertex) ||
-           std::binary_search(teams.sinks.begin(), teams.sinks.end(), vertex);
+    return std::any_of(teams.begin(), teams.end(), [&](const std::vector<uint32_t>& team) {
+      return std::binary_search(team.begin(), team.end(), vertex);
+    });
   };
   return std::any_of(graph.edges.begin(), graph.edges.end(), [&](const AffinityEdge& edge) {
     const bool a_inside = components.Find(edge.a) == home;
@@ -189,9 +294,9 @@ bool IsIsolated(const ContractedGraph& graph, DisjointSets& components, const Te
   });
 }
 
-void ListRemoved(const ContractedGraph& graph, const std::vector<bool>& on_source_side, GraphCut& result) {
+void ListRemoved(const ContractedGraph& graph, const std::vector<uint8_t>& team_of, GraphCut& result) {
   for (const SupervoxelEdge& edge : graph.supervoxel_edges) {
-    if (on_source_side[graph.vertex[edge.a]] != on_source_side[graph.vertex[edge.b]]) {
+    if (team_of[graph.vertex[edge.a]] != team_of[graph.vertex[edge.b]]) {
       result.removed.emplace_back(graph.supervoxels[edge.a], graph.supervoxels[edge.b]);
       result.value += edge.affinity;
     }
@@ -203,8 +308,9 @@ void ListComponents(const ContractedGraph& graph, DisjointSets& components, cons
   for (uint32_t i = 0; i < graph.supervoxels.size(); ++i) {
     by_home[components.Find(graph.vertex[i])].push_back(graph.supervoxels[i]);
   }
-  result.components.push_back(std::move(by_home[components.Find(teams.sources.front())]));
-  result.components.push_back(std::move(by_home[components.Find(teams.sinks.front())]));
+  for (const std::vector<uint32_t>& team : teams) {
+    result.components.push_back(std::move(by_home[components.Find(team.front())]));
+  }
   for (std::vector<uint64_t>& component : by_home) {
     if (!component.empty()) {
       result.components.push_back(std::move(component));
@@ -214,46 +320,41 @@ void ListComponents(const ContractedGraph& graph, DisjointSets& components, cons
 
 }  // namespace
 
+std::string RoleOfTeam(size_t team) {
+  return team == 0 ? "source" : team == 1 ? "sink" : absl::StrCat("point of side ", team + 1);
+}
+
 absl::StatusOr<GraphCut> CutGraph(const GraphCutRequest& request) {
   CLEAVE_RETURN_IF_ERROR(CheckRequest(request));
   CLEAVE_ASSIGN_OR_RETURN(const ContractedGraph graph, ContractGraph(request.edges));
   Teams teams;
-  CLEAVE_ASSIGN_OR_RETURN(teams.sources, FindTeam(graph, request.sources, "source"));
-  CLEAVE_ASSIGN_OR_RETURN(teams.sinks, FindTeam(graph, request.sinks, "sink"));
+  for (const std::span<const uint64_t> ids : TeamIds(request)) {
+    CLEAVE_ASSIGN_OR_RETURN(std::vector<uint32_t> team, FindTeam(graph, ids, RoleOfTeam(teams.size())));
+    teams.push_back(std::move(team));
+  }
   if (std::optional<GraphCut> shared = SharedFamilies(graph, teams)) {
     return *std::move(shared);
   }
   CLEAVE_RETURN_IF_ERROR(CheckJoined(graph, teams));
-
-  PathsOfTeams paths{.found = true,
-                     .reason = {},
-                     .sources = {.edges = {}, .vertices = teams.sources},
-                     .sinks = {.edges = {}, .vertices = teams.sinks}};
-  if (request.augment_paths) {
-    CLEAVE_ASSIGN_OR_RETURN(paths, FindPathsOfTeams(graph.vertex_count(), graph.edges, teams.sources, teams.sinks));
-    if (!paths.found) {
-      return SplitNeeded(std::move(paths.reason));
+  CLEAVE_ASSIGN_OR_RETURN(Paths paths, FindPaths(graph, teams, request.augment_paths));
+  if (!paths.found) {
+    return SplitNeeded(std::move(paths.reason));
+  }
+  const std::vector<uint8_t> team_of = CutBetween(graph, teams, paths);
+  DisjointSets components = ComponentsAfter(graph, team_of);
+  for (size_t team = 0; team < teams.size(); ++team) {
+    if (IsTorn(components, teams[team])) {
+      return SplitNeeded(absl::StrCat("the cheapest cut parts the ", RolesOfTeam(team), " from each other"));
     }
   }
-  const std::vector<bool> on_source_side = CutBetween(graph, teams, paths);
-  DisjointSets components = ComponentsAfter(graph, on_source_side);
-  for (const auto* team : {&teams.sources, &teams.sinks}) {
-    if (IsTorn(components, *team)) {
-      return SplitNeeded(absl::StrCat("the cheapest cut parts the ", team == &teams.sources ? "sources" : "sinks",
-                                      " from each other"));
-    }
-  }
-  if (request.refuse_isolating_cut) {
-    for (const TeamPaths* team : {&paths.sources, &paths.sinks}) {
-      if (IsIsolated(graph, components, *team, teams)) {
-        return absl::FailedPreconditionError(absl::StrCat("the cut would cut off only the labelled ",
-                                                          team == &paths.sources ? "sources" : "sinks",
-                                                          "; place more points on that side, farther from the cut"));
-      }
+  for (size_t team = 0; request.refuse_isolating_cut && team < teams.size(); ++team) {
+    if (IsIsolated(graph, components, paths.of_team[team], teams)) {
+      return absl::FailedPreconditionError(absl::StrCat("the cut would cut off only the labelled ", RolesOfTeam(team),
+                                                        "; place more points on that side, farther from the cut"));
     }
   }
   GraphCut result;
-  ListRemoved(graph, on_source_side, result);
+  ListRemoved(graph, team_of, result);
   ListComponents(graph, components, teams, result);
   return result;
 }

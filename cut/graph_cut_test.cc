@@ -10,6 +10,7 @@
 #include <iostream>
 #include <random>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -309,6 +310,105 @@ TEST(GraphCut, RecordedRealCase) {
   const auto direct = Cut(recorded.edges, recorded.sources, recorded.sinks, false, true);
   ASSERT_TRUE(direct.ok()) << direct.status();
   EXPECT_EQ(direct->outcome, GraphCutOutcome::kSupervoxelSplitNeeded) << "as the field's software finds";
+}
+
+// --- more than two teams ---
+
+absl::StatusOr<GraphCut> CutMany(const Edges& edges, const std::vector<Ids>& teams, bool augment = true) {
+  return CutGraph({.edges = edges,
+                   .sources = teams[0],
+                   .sinks = teams[1],
+                   .more_teams = std::span(teams).subspan(2),
+                   .augment_paths = augment,
+                   .refuse_isolating_cut = false});
+}
+
+TEST(GraphCutOfMany, AStarLosesAllArmsButTheStrongest) {
+  const auto cut = CutMany({{9, 1, .3f}, {9, 2, .8f}, {9, 3, .5f}, {3, 4, .9f}}, {{1}, {2}, {4}});
+  ASSERT_TRUE(cut.ok()) << cut.status();
+  EXPECT_THAT(cut->removed, ElementsAre(Pair(1, 9), Pair(3, 9)));
+  EXPECT_THAT(cut->components, ElementsAre(ElementsAre(1), ElementsAre(2, 9), ElementsAre(3, 4)));
+}
+
+TEST(GraphCutOfMany, ATeamBetweenTwoOthersMayPartThem) {
+  const auto cut = CutMany({{1, 2, .5f}, {2, 3, .5f}}, {{1}, {3}, {2}});
+  ASSERT_TRUE(cut.ok()) << cut.status();
+  EXPECT_THAT(cut->removed, ElementsAre(Pair(1, 2), Pair(2, 3)));
+}
+
+TEST(GraphCutOfMany, SharedFamiliesAndMistakesAreNamed) {
+  const auto shared = CutMany({{1, 2, .5f}, {2, 3, kInfiniteAffinity}, {3, 4, .5f}}, {{1}, {2}, {3}});
+  ASSERT_TRUE(shared.ok()) << shared.status();
+  EXPECT_EQ(shared->outcome, GraphCutOutcome::kSupervoxelSplitNeeded);
+  EXPECT_THAT(shared->shared, ElementsAre(ElementsAre(2, 3)));
+  ExpectError(CutMany({{1, 2, .5f}}, {{1}, {2}, {}}), absl::StatusCode::kInvalidArgument, "point of side 3");
+  ExpectError(CutMany({{1, 2, .5f}}, {{1}, {2}, {1}}), absl::StatusCode::kInvalidArgument,
+              "both a source and a point of side 3");
+  ExpectError(CutMany({{1, 2, .5f}, {2, 3, .5f}, {7, 8, .5f}}, {{1}, {2}, {3, 8}}),
+              absl::StatusCode::kFailedPrecondition, "is not joined to point of side 3");
+}
+
+// The cheapest partition of few vertices that gives each team a label of its own.
+double CheapestPartition(const Edges& edges, const std::vector<Ids>& teams, uint64_t vertex_count) {
+  double best = 1e300;
+  std::vector<size_t> label(vertex_count + 1, 0);
+  while (true) {
+    bool fits = true;
+    for (size_t team = 0; team < teams.size(); ++team) {
+      fits = fits && std::all_of(teams[team].begin(), teams[team].end(), [&](uint64_t v) { return label[v] == team; });
+    }
+    double value = 0;
+    for (const WeightedEdge& edge : edges) {
+      value += label[edge.a] != label[edge.b] ? edge.affinity : 0;
+    }
+    best = fits ? std::min(best, value) : best;
+    size_t place = 1;
+    while (place <= vertex_count && ++label[place] == teams.size()) {
+      label[place++] = 0;
+    }
+    if (place > vertex_count) {
+      return best;
+    }
+  }
+}
+
+TEST(GraphCutOfMany, RandomGraphsCostAtMostTwiceTheLeast) {
+  const uint64_t seed = TestSeed();
+  std::mt19937_64 random(seed);
+  int exact = 0;
+  constexpr int kRounds = 150;
+  for (int round = 0; round < kRounds; ++round) {
+    constexpr uint64_t kVertices = 8;
+    Edges edges;
+    for (uint64_t v = 2; v <= kVertices; ++v) {
+      edges.push_back({v, 1 + random() % (v - 1), 0.1f + static_cast<float>(random() % 100) / 100});
+    }
+    for (int i = 0; i < 7; ++i) {
+      const uint64_t a = 1 + random() % kVertices;
+      const uint64_t b = 1 + random() % kVertices;
+      const bool known = std::any_of(edges.begin(), edges.end(), [&](const WeightedEdge& edge) {
+        return (edge.a == a && edge.b == b) || (edge.a == b && edge.b == a);
+      });
+      if (a != b && !known) {
+        edges.push_back({a, b, 0.1f + static_cast<float>(random() % 100) / 100});
+      }
+    }
+    const std::vector<Ids> teams = {{1}, {2}, {3}};
+    const auto cut = CutMany(edges, teams);
+    ASSERT_TRUE(cut.ok()) << "seed " << seed << ", round " << round << ": " << cut.status();
+    ASSERT_EQ(cut->outcome, GraphCutOutcome::kCut);
+    const double least = CheapestPartition(edges, teams, kVertices);
+    EXPECT_LE(cut->value, least * (2 - 2.0 / 3) + 1e-4) << "seed " << seed << ", round " << round;
+    EXPECT_GE(cut->value, least - 1e-4);
+    exact += cut->value < least + 1e-4 ? 1 : 0;
+    for (size_t team = 0; team < teams.size(); ++team) {
+      for (size_t other = 0; other < teams.size(); ++other) {
+        const bool inside = std::count(cut->components[team].begin(), cut->components[team].end(), teams[other][0]) > 0;
+        EXPECT_EQ(inside, team == other) << "seed " << seed << ", round " << round;
+      }
+    }
+  }
+  std::cout << exact << " of " << kRounds << " cuts are the cheapest\n";
 }
 
 }  // namespace

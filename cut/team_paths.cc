@@ -151,6 +151,12 @@ bool IsJoined(const Adjacency& graph, const TeamPaths& paths, std::span<const ui
 
 }  // namespace
 
+std::optional<TeamPaths> FindPathsOfTeam(uint32_t vertex_count, std::span<const AffinityEdge> edges,
+                                         std::span<const uint32_t> team, std::span<const uint32_t> blocked) {
+  std::optional<MeasuredPaths> paths = JoinTeam(Adjacency(vertex_count, edges), team, blocked);
+  return paths ? std::optional(std::move(paths->paths)) : std::nullopt;
+}
+
 absl::StatusOr<PathsOfTeams> FindPathsOfTeams(uint32_t vertex_count, std::span<const AffinityEdge> edges,
                                               std::span<const uint32_t> sources, std::span<const uint32_t> sinks) {
   const Adjacency graph(vertex_count, edges);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -41,5 +42,11 @@ struct PathsOfTeams {
 [[nodiscard]] absl::StatusOr<PathsOfTeams> FindPathsOfTeams(uint32_t vertex_count, std::span<const AffinityEdge> edges,
                                                             std::span<const uint32_t> sources,
                                                             std::span<const uint32_t> sinks);
+
+// The shortest paths between all pairs of one team that keep off `blocked`; nothing when a pair has none. A team of one
+// has no edges. REQUIRES: as above; no member of the team is blocked.
+[[nodiscard]] std::optional<TeamPaths> FindPathsOfTeam(uint32_t vertex_count, std::span<const AffinityEdge> edges,
+                                                       std::span<const uint32_t> team,
+                                                       std::span<const uint32_t> blocked);
 
 }  // namespace cleave::cut

@@ -12,6 +12,7 @@
 #include "base/array.h"
 #include "base/parallel.h"
 #include "base/status.h"
+#include "cut/graph_cut.h"
 #include "edit/fsck_checks.h"
 
 namespace cleave::edit {
@@ -130,36 +131,57 @@ absl::Status FsckRun::CheckMovedVoxels(uint64_t generation, const std::vector<co
   });
 }
 
+namespace {
+
+// The points of one side of a split, and the supervoxels that the log has for them.
+struct LoggedSide {
+  std::vector<VoxelPoint> points;
+  std::vector<NodeId> supervoxels;
+};
+
+std::vector<LoggedSide> LoggedSides(const OperationRecord& record) {
+  std::vector<LoggedSide> sides = {{record.sources, record.source_supervoxels},
+                                   {record.sinks, record.sink_supervoxels}};
+  for (const SidePoint& point : record.more_points) {
+    sides.resize(std::max(sides.size(), static_cast<size_t>(point.side)));
+    sides[static_cast<size_t>(point.side) - 1].points.push_back(point.point);
+    sides[static_cast<size_t>(point.side) - 1].supervoxels.push_back(point.supervoxel);
+  }
+  return sides;
+}
+
+}  // namespace
+
 absl::Status FsckRun::CheckSplitApart(const OperationRecord& record) {
   NodeHistories histories(dataset_.layout(), table_);
   CLEAVE_ASSIGN_OR_RETURN(const volume::Volume* volume, VolumeAt(GenerationAt(record.time)));
-  std::vector<NodeId> roots[2];
-  const std::vector<VoxelPoint>* points[2] = {&record.sources, &record.sinks};
-  const std::vector<NodeId>* supervoxels[2] = {&record.source_supervoxels, &record.sink_supervoxels};
-  for (int side = 0; side < 2; ++side) {
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<uint64_t> labels, volume->ReadVoxels(0, *points[side]));
-    if (graph::ToNodeIds(labels) != *supervoxels[side]) {
+  findings_.Count(6, 1);
+  std::map<NodeId, size_t> side_of_root;
+  const std::vector<LoggedSide> sides = LoggedSides(record);
+  for (size_t side = 0; side < sides.size(); ++side) {
+    const auto& [points, supervoxels] = sides[side];
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<uint64_t> labels, volume->ReadVoxels(0, points));
+    if (graph::ToNodeIds(labels) != supervoxels) {
       findings_.Add(
           {6,
            absl::StrCat("the points of split ", Value(record.id), " hold the supervoxels ", absl::StrJoin(labels, ", "),
-                        ", its log says ", absl::StrJoin(graph::ToIntegers(*supervoxels[side]), ", ")),
+                        ", its log says ", absl::StrJoin(graph::ToIntegers(supervoxels), ", ")),
            {Value(record.id)},
            std::nullopt,
            std::string(kReportAdvice)});
     }
-    CLEAVE_RETURN_IF_ERROR(histories.Load(*supervoxels[side]));
-    for (const NodeId supervoxel : *supervoxels[side]) {
-      roots[side].push_back(histories.RootAt(supervoxel, record.time));
-    }
-  }
-  findings_.Count(6, 1);
-  for (const NodeId root : roots[0]) {
-    if (root != NodeId{} && std::ranges::count(roots[1], root) > 0) {
-      findings_.Add({6,
-                     absl::StrCat("split ", Value(record.id), " left a source and a sink in root ", Value(root)),
-                     {Value(record.id), Value(root)},
-                     std::nullopt,
-                     "split the object again"});
+    CLEAVE_RETURN_IF_ERROR(histories.Load(supervoxels));
+    for (const NodeId supervoxel : supervoxels) {
+      const NodeId root = histories.RootAt(supervoxel, record.time);
+      const size_t other = root == NodeId{} ? side : side_of_root.try_emplace(root, side).first->second;
+      if (other != side) {
+        findings_.Add({6,
+                       absl::StrCat("split ", Value(record.id), " left a ", cut::RoleOfTeam(other), " and a ",
+                                    cut::RoleOfTeam(side), " in root ", Value(root)),
+                       {Value(record.id), Value(root)},
+                       std::nullopt,
+                       "split the object again"});
+      }
     }
   }
   return absl::OkStatus();

@@ -52,7 +52,7 @@ class MergeTask final : public Task {
     CLEAVE_RETURN_IF_ERROR(CheckForm());
     std::vector<EdgeEnds> edges = request_.edges;
     if (edges.empty()) {
-      CLEAVE_RETURN_IF_ERROR(CheckSides(Points(request_.source), Points(request_.sink)));
+      CLEAVE_RETURN_IF_ERROR(CheckSides({Points(request_.source), Points(request_.sink)}));
       CLEAVE_ASSIGN_OR_RETURN(const std::vector<MarkedPoint> marked,
                               LookUpPoints(draft, {*request_.source, *request_.sink}));
       edges = {{marked[0].supervoxel, marked[1].supervoxel}};
@@ -97,7 +97,7 @@ class MergeTask final : public Task {
 
   absl::Status CheckForm() const {
     if (request_.source.has_value() != request_.sink.has_value()) {
-      return CheckSides(Points(request_.source), Points(request_.sink));
+      return CheckSides({Points(request_.source), Points(request_.sink)});
     }
     if (request_.edges.empty() && !request_.source.has_value()) {
       return absl::InvalidArgumentError("a merge needs a source and a sink point, or edges");

@@ -43,6 +43,14 @@ enum class OperationFailure {
 [[nodiscard]] absl::string_view Name(OperationStatus status);
 [[nodiscard]] absl::string_view Name(OperationFailure failure);
 
+// A point of a split's third side or a further one, and the supervoxel at it.
+struct SidePoint {
+  int side = 3;
+  VoxelPoint point;
+  graph::NodeId supervoxel{};
+  friend bool operator==(const SidePoint&, const SidePoint&) = default;
+};
+
 struct OperationRecord {
   graph::OperationId id{};
   OperationKind kind = OperationKind::kMerge;
@@ -56,6 +64,7 @@ struct OperationRecord {
   std::vector<VoxelPoint> sinks;
   std::vector<graph::NodeId> source_supervoxels;
   std::vector<graph::NodeId> sink_supervoxels;
+  std::vector<SidePoint> more_points;  // of a split into more than two, by side
   std::vector<graph::EdgeEnds> added_edges;
   std::vector<graph::EdgeEnds> removed_edges;
   std::vector<float> affinities;  // of a merge's edges, as the user gave them; empty if he did not
@@ -79,6 +88,9 @@ struct OperationRecord {
   std::string exception;                             // why it failed; empty otherwise
   OperationFailure failure = OperationFailure::kNone;
 };
+
+// How many sides a split between points had.
+[[nodiscard]] int SideCountOf(const OperationRecord& record);
 
 // What recovery must know of an operation that has not ended.
 struct InFlight {

@@ -17,20 +17,21 @@ using graph::OperationId;
 namespace columns = table::columns;
 
 // Our own columns; readers that do not know them never ask for them.
-const table::Column kKind{"2", "cleave_kind"};                             // text: Name(OperationKind)
-const table::Column kFailure{"2", "cleave_failure"};                       // text: Name(OperationFailure)
-const table::Column kUndoneBy{"2", "cleave_undone_by"};                    // id text; 0: done again
-const table::Column kOldRoots{"2", "cleave_old_roots"};                    // array of u64
-const table::Column kNewL2Nodes{"2", "cleave_new_l2_nodes"};               // array of u64
-const table::Column kFragments{"2", "cleave_fragments"};                   // array of u64
-const table::Column kFragmentOrigins{"2", "cleave_fragment_origins"};      // array of u64[n, 3]: former, side, voxels
-const table::Column kChangedBoxes{"2", "cleave_changed_boxes"};            // array of i64[n, 6]: lower, upper corner
-const table::Column kChangedChunks{"2", "cleave_changed_chunks"};          // u64, a count
-const table::Column kOverridden{"2", "cleave_overridden"};                 // array of u64
-const table::Column kRequestKey{"2", "cleave_request_key"};                // text
-const table::Column kBatch{"2", "cleave_batch"};                           // id text
-const table::Column kBatchOperations{"2", "cleave_batch_operations"};      // array of u64
-const table::Column kReadGeneration{"2", "cleave_read_generation"};        // u64
+const table::Column kKind{"2", "cleave_kind"};                         // text: Name(OperationKind)
+const table::Column kFailure{"2", "cleave_failure"};                   // text: Name(OperationFailure)
+const table::Column kUndoneBy{"2", "cleave_undone_by"};                // id text; 0: done again
+const table::Column kOldRoots{"2", "cleave_old_roots"};                // array of u64
+const table::Column kNewL2Nodes{"2", "cleave_new_l2_nodes"};           // array of u64
+const table::Column kFragments{"2", "cleave_fragments"};               // array of u64
+const table::Column kFragmentOrigins{"2", "cleave_fragment_origins"};  // array of u64[n, 3]: former, side, voxels
+const table::Column kMorePoints{"2", "cleave_more_points"};            // array of i64[n, 5]: side, point, supervoxel
+const table::Column kChangedBoxes{"2", "cleave_changed_boxes"};        // array of i64[n, 6]: lower, upper corner
+const table::Column kChangedChunks{"2", "cleave_changed_chunks"};      // u64, a count
+const table::Column kOverridden{"2", "cleave_overridden"};             // array of u64
+const table::Column kRequestKey{"2", "cleave_request_key"};            // text
+const table::Column kBatch{"2", "cleave_batch"};                       // id text
+const table::Column kBatchOperations{"2", "cleave_batch_operations"};  // array of u64
+const table::Column kReadGeneration{"2", "cleave_read_generation"};    // u64
 const table::Column kWrittenGeneration{"2", "cleave_written_generation"};  // u64
 
 constexpr OperationKind kKinds[] = {OperationKind::kMerge, OperationKind::kSplit, OperationKind::kUndo,
@@ -93,6 +94,26 @@ absl::StatusOr<std::vector<Fragment>> UnpackOrigins(const std::vector<NodeId>& i
         {ids[i], NodeId{packed[i][0]}, static_cast<int>(packed[i][1]), static_cast<int64_t>(packed[i][2])});
   }
   return fragments;
+}
+
+std::vector<std::array<int64_t, 5>> PackPoints(const std::vector<SidePoint>& points) {
+  std::vector<std::array<int64_t, 5>> packed;
+  packed.reserve(points.size());
+  for (const SidePoint& point : points) {
+    packed.push_back(
+        {point.side, point.point.x, point.point.y, point.point.z, static_cast<int64_t>(Value(point.supervoxel))});
+  }
+  return packed;
+}
+
+std::vector<SidePoint> UnpackPoints(const std::vector<std::array<int64_t, 5>>& packed) {
+  std::vector<SidePoint> points;
+  points.reserve(packed.size());
+  for (const std::array<int64_t, 5>& point : packed) {
+    points.push_back(
+        {static_cast<int>(point[0]), {point[1], point[2], point[3]}, NodeId{static_cast<uint64_t>(point[4])}});
+  }
+  return points;
 }
 
 std::vector<std::array<int64_t, 6>> PackBoxes(const std::vector<Box>& boxes) {
@@ -196,6 +217,14 @@ absl::string_view Name(OperationFailure failure) {
   return "unknown";
 }
 
+int SideCountOf(const OperationRecord& record) {
+  int count = 2;
+  for (const SidePoint& point : record.more_points) {
+    count = std::max(count, point.side);
+  }
+  return count;
+}
+
 table::RowMutation OperationLog::RowOf(const OperationRecord& record) {
   RowWriter row(record.id);
   row.Text(columns::kStatus, table::EncodePickledInteger(static_cast<int>(record.status)));
@@ -225,6 +254,7 @@ table::RowMutation OperationLog::RowOf(const OperationRecord& record) {
   row.Array(kNewL2Nodes, record.new_l2_nodes);
   row.Array(kFragments, record.fragments);
   row.Array(kFragmentOrigins, PackOrigins(record.fragment_origins));
+  row.Array(kMorePoints, PackPoints(record.more_points));
   row.Array(kChangedBoxes, PackBoxes(record.changed_boxes));
   row.Number(kChangedChunks, record.changed_chunk_count);
   row.Array(kOverridden, record.overridden);
@@ -277,6 +307,7 @@ absl::StatusOr<OperationRecord> RecordOfRow(OperationId id, const table::Row& ro
   record.fragments = reader.Array<NodeId>(kFragments);
   record.fragment_origins = reader.Take(
       UnpackOrigins(record.fragments, reader.Array<std::array<uint64_t, 3>>(kFragmentOrigins)), kFragmentOrigins);
+  record.more_points = UnpackPoints(reader.Array<std::array<int64_t, 5>>(kMorePoints));
   record.changed_boxes = UnpackBoxes(reader.Array<std::array<int64_t, 6>>(kChangedBoxes));
   record.changed_chunk_count = reader.Number(kChangedChunks).value_or(0);
   record.overridden = reader.Array<NodeId>(kOverridden);

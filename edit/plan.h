@@ -21,7 +21,7 @@ namespace cleave::edit {
 struct Fragment {
   graph::NodeId id{};
   graph::NodeId former{};  // the supervoxel it is a part of
-  int side = 0;            // 1: sources, 2: sinks
+  int side = 0;            // 1: sources, 2: sinks, 3 and more: further sides
   int64_t voxel_count = 0;
   friend bool operator==(const Fragment&, const Fragment&) = default;
 };
@@ -42,8 +42,8 @@ struct Plan {
   std::vector<ChunkPoint> chunk_scope;
   // The smallest boxes, one per voxel cut, that hold all changed voxels.
   std::vector<Box> changed_boxes;
-  // A split between points: the supervoxels of the region after the cut, by what holds them together: the sources', the
-  // sinks', then the rest.
+  // A split between points: the supervoxels of the region after the cut, by what holds them together: those of each
+  // side, then the rest.
   std::vector<std::vector<graph::NodeId>> supervoxel_components;
 };
 

@@ -1,5 +1,6 @@
 #include "edit/preview_sides.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 
@@ -11,13 +12,15 @@
 
 namespace cleave::edit {
 
-std::vector<ChunkSides> SidesByChunk(const graph::IdLayout& layout, const std::vector<Fragment>& fragments) {
+std::vector<ChunkSides> SidesByChunk(const graph::IdLayout& layout, const std::vector<Fragment>& fragments,
+                                     int side_count) {
   std::map<ChunkPoint, ChunkSides> chunks;
   for (const Fragment& fragment : fragments) {
     const ChunkPoint chunk = layout.ChunkOf(fragment.id).position;
     ChunkSides& sides = chunks[chunk];
     sides.chunk = chunk;
-    (fragment.side == kSourceSide ? sides.source_voxels : sides.sink_voxels) += fragment.voxel_count;
+    sides.voxels.resize(static_cast<size_t>(side_count));
+    sides.voxels[static_cast<size_t>(fragment.side) - 1] += fragment.voxel_count;
   }
   std::vector<ChunkSides> list;
   list.reserve(chunks.size());
@@ -27,10 +30,10 @@ std::vector<ChunkSides> SidesByChunk(const graph::IdLayout& layout, const std::v
   return list;
 }
 
-absl::StatusOr<Array3<uint8_t>> SidesInBox(graph::Dataset& dataset, const Plan& plan,
+absl::StatusOr<Array3<uint8_t>> SidesInBox(graph::Dataset& dataset, const Plan& plan, int side_count,
                                            const std::vector<std::vector<graph::NodeId>>& components, const Box& box) {
   absl::flat_hash_map<uint64_t, uint8_t> side_of;
-  for (size_t i = 0; i < components.size() && i < kSinkSide; ++i) {
+  for (size_t i = 0; i < std::min(components.size(), static_cast<size_t>(side_count)); ++i) {
     for (const graph::NodeId id : components[i]) {
       side_of[Value(id)] = static_cast<uint8_t>(kSourceSide + i);
     }

@@ -78,7 +78,7 @@ TEST_F(PreviewTest, TheCommitDoesExactlyWhatWasShown) {
   ExpectSame(before, after_preview);
   const auto planned = ReadPreview(dataset(), absl::Now(), shown.preview_token);
   ASSERT_TRUE(planned.ok()) << planned.status();
-  const auto sides = SidesInBox(dataset(), planned->plan, shown.supervoxel_components, dataset().meta().volume);
+  const auto sides = SidesInBox(dataset(), planned->plan, 2, shown.supervoxel_components, dataset().meta().volume);
   ASSERT_TRUE(sides.ok()) << sides.status();
 
   const EditReport done = Commit(shown.preview_token);

@@ -14,6 +14,7 @@
 #include "base/geometry.h"
 #include "base/stages.h"
 #include "edit/operation_log.h"
+#include "edit/paint.h"
 #include "edit/plan.h"
 #include "graph/edges.h"
 #include "graph/ids.h"
@@ -46,7 +47,7 @@ struct MergeRequest {
   EditTerms terms = {};
 };
 
-// Parts one object: between points, where a cut is computed (a multicut), or by edges that are given.
+// Parts one object: between points or paint, where a cut is computed (a multicut), or by edges that are given.
 struct SplitRequest {
   std::vector<VoxelPoint> sources = {};
   std::vector<VoxelPoint> sinks = {};
@@ -54,6 +55,9 @@ struct SplitRequest {
   std::vector<graph::EdgeEnds> edges = {};  // pairs of supervoxels; no points then
   bool augment_paths = true;                // cut/graph_cut.h
   bool refuse_isolating_cut = true;         // the same
+  // Further sides: each ends in other objects than all the rest. At most 62. A side needs points or paint.
+  std::vector<std::vector<VoxelPoint>> more_sides = {};
+  Paint paint = {};
   EditTerms terms = {};
 };
 
@@ -81,8 +85,8 @@ struct EditReport {
   std::vector<graph::EdgeEnds> added_edges;
   std::vector<graph::EdgeEnds> removed_edges;
   std::vector<graph::NodeId> overridden;  // protected roots among the old ones
-  // Split between points: the supervoxels around the cut, by what holds them together: the sources', the sinks', then
-  // the rest. Not in a repeated answer.
+  // Split between points: the supervoxels around the cut, by what holds them together: the sources', the sinks', those
+  // of further sides, then the rest. Not in a repeated answer.
   std::vector<std::vector<graph::NodeId>> supervoxel_components;
   std::vector<Box> changed_boxes;
   int64_t changed_chunk_count = 0;

@@ -38,11 +38,16 @@ class Attempt {
         layout_(draft.layout()),
         view_(draft.Now()),
         requirements_(requirements),
-        stages_(stages),
-        sources_(SupervoxelsOf(requirements.sources)),
-        sinks_(SupervoxelsOf(requirements.sinks)) {}
+        stages_(stages) {
+    for (const std::vector<MarkedPoint>& side : requirements.sides) {
+      supervoxels_.emplace_back();
+      for (const MarkedPoint& point : side) {
+        supervoxels_.back().push_back(point.supervoxel);
+      }
+    }
+  }
 
-  // True when sources and sinks end in different roots; the plan is then whole.
+  // True when the sides end in different roots; the plan is then whole.
   absl::StatusOr<bool> Run(const std::optional<Box>& region) {
     CLEAVE_RETURN_IF_ERROR(Load(region));
     CLEAVE_ASSIGN_OR_RETURN(planned_, PlannedVolume::Create(draft_.segmentation()));
@@ -64,15 +69,6 @@ class Attempt {
   SplitPlan Take() { return std::move(plan_); }
 
  private:
-  static std::vector<NodeId> SupervoxelsOf(const std::vector<MarkedPoint>& points) {
-    std::vector<NodeId> ids;
-    ids.reserve(points.size());
-    for (const MarkedPoint& point : points) {
-      ids.push_back(point.supervoxel);
-    }
-    return ids;
-  }
-
   absl::Status Load(const std::optional<Box>& region) {
     const Stages::Scope scope(stages_, "read graph");
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> l2_nodes, view_.L2Nodes(requirements_.root, region));
@@ -93,21 +89,59 @@ class Attempt {
       CLEAVE_RETURN_IF_ERROR(LookUpPoints());
     }
     return absl::FailedPreconditionError(
-        "the two sides still meet inside one supervoxel after it was cut; place more points on both sides");
+        "two sides still meet inside one supervoxel after it was cut; place more points on both sides");
   }
 
   absl::StatusOr<RegionCut> Cut() {
     const Stages::Scope scope(stages_, "graph cut");
-    return working_->Cut(sources_, sinks_, {requirements_.augment_paths, requirements_.refuse_isolating_cut});
+    return working_->Cut(DistinctSupervoxels(), {requirements_.augment_paths, requirements_.refuse_isolating_cut});
+  }
+
+  std::vector<std::vector<NodeId>> DistinctSupervoxels() const {
+    std::vector<std::vector<NodeId>> distinct = supervoxels_;
+    for (std::vector<NodeId>& ids : distinct) {
+      std::ranges::sort(ids);
+      ids.erase(std::ranges::unique(ids).begin(), ids.end());
+    }
+    return distinct;
+  }
+
+  // The sides that have points in the family, by their numbers, and these points.
+  struct FamilySides {
+    std::vector<int> numbers;
+    std::vector<std::vector<VoxelPoint>> groups;
+  };
+  FamilySides SidesIn(const std::vector<NodeId>& family) const {
+    FamilySides sides;
+    for (size_t side = 0; side < supervoxels_.size(); ++side) {
+      if (std::vector<VoxelPoint> points = PointsIn(requirements_.sides[side], supervoxels_[side], family);
+          !points.empty()) {
+        sides.numbers.push_back(static_cast<int>(side) + 1);
+        sides.groups.push_back(std::move(points));
+      }
+    }
+    return sides;
+  }
+
+  absl::StatusOr<VoxelSplit> CutVoxelsOf(const std::vector<NodeId>& family) {
+    FamilySides sides = SidesIn(family);
+    const VoxelSplitRequest request{family, std::move(sides.groups)};
+    CLEAVE_ASSIGN_OR_RETURN(VoxelSplit split,
+                            PlanVoxelSplit(*planned_, layout_, dataset_.ids(), dataset_.meta().voxel_size_nm, request,
+                                           working_->InfiniteEdges(family), stages_));
+    const auto number = [&](int group) { return sides.numbers[static_cast<size_t>(group) - 1]; };
+    for (Fragment& fragment : split.fragments) {
+      fragment.side = number(fragment.side);
+    }
+    for (auto& [supervoxel, side] : split.side_of) {
+      side = number(side);
+    }
+    return split;
   }
 
   absl::Status SplitFamily(const std::vector<NodeId>& family) {
-    VoxelSplitRequest request{
-        family, {PointsIn(requirements_.sources, sources_, family), PointsIn(requirements_.sinks, sinks_, family)}};
     CLEAVE_RETURN_IF_ERROR(LockChunksOf(family));
-    CLEAVE_ASSIGN_OR_RETURN(const VoxelSplit split,
-                            PlanVoxelSplit(*planned_, layout_, dataset_.ids(), dataset_.meta().voxel_size_nm, request,
-                                           working_->InfiniteEdges(family), stages_));
+    CLEAVE_ASSIGN_OR_RETURN(const VoxelSplit split, CutVoxelsOf(family));
     const Stages::Scope scope(stages_, "route edges");
     CLEAVE_ASSIGN_OR_RETURN(const FragmentContacts contacts, FindContacts(*planned_, layout_, split));
     const std::vector<RoutedEdge> old_edges = working_->EdgesOfReplaced(split);
@@ -172,19 +206,17 @@ class Attempt {
   }
 
   absl::Status LookUpPoints() {
-    const auto look_up = [&](const std::vector<MarkedPoint>& points, std::vector<NodeId>& ids) -> absl::Status {
+    for (size_t side = 0; side < supervoxels_.size(); ++side) {
       std::vector<VoxelPoint> voxels;
-      voxels.reserve(points.size());
-      for (const MarkedPoint& point : points) {
+      voxels.reserve(requirements_.sides[side].size());
+      for (const MarkedPoint& point : requirements_.sides[side]) {
         voxels.push_back(point.point);
       }
       CLEAVE_ASSIGN_OR_RETURN(const std::vector<uint64_t> labels,
                               planned_->volume().ReadVoxels(volume::kFinestScale, voxels));
-      ids = graph::ToNodeIds(labels);
-      return absl::OkStatus();
-    };
-    CLEAVE_RETURN_IF_ERROR(look_up(requirements_.sources, sources_));
-    return look_up(requirements_.sinks, sinks_);
+      supervoxels_[side] = graph::ToNodeIds(labels);
+    }
+    return absl::OkStatus();
   }
 
   absl::Status PlanNodes() {
@@ -266,11 +298,19 @@ class Attempt {
     }
   }
 
-  // Whether every source ends in a root without a sink.
+  // Whether no root holds points of two sides.
   absl::StatusOr<bool> Parted() const {
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> source_roots, PlannedRoots(sources_));
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> sink_roots, PlannedRoots(sinks_));
-    return std::ranges::none_of(sink_roots, [&](NodeId root) { return std::ranges::count(source_roots, root) > 0; });
+    absl::flat_hash_map<NodeId, size_t> side_of;
+    const std::vector<std::vector<NodeId>> sides = DistinctSupervoxels();
+    for (size_t side = 0; side < sides.size(); ++side) {
+      CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> roots, PlannedRoots(sides[side]));
+      for (const NodeId root : roots) {
+        if (side_of.try_emplace(root, side).first->second != side) {
+          return false;
+        }
+      }
+    }
+    return true;
   }
 
   // The root of each supervoxel in the new state. A node that the plan leaves as it is keeps its stored parent, which
@@ -310,8 +350,7 @@ class Attempt {
       plan_.plan.flip.push_back(std::move(row));
     }
     plan_.plan.voxels = planned_->writes().Take();
-    plan_.source_supervoxels = sources_;
-    plan_.sink_supervoxels = sinks_;
+    plan_.side_supervoxels = supervoxels_;
     return absl::OkStatus();
   }
 
@@ -321,8 +360,7 @@ class Attempt {
   const graph::GraphView view_;
   const SplitRequirements& requirements_;
   Stages& stages_;
-  std::vector<NodeId> sources_;  // the supervoxels at the points, as the attempt goes on
-  std::vector<NodeId> sinks_;
+  std::vector<std::vector<NodeId>> supervoxels_;  // at the points of each side, as the attempt goes on
   std::optional<WorkingGraph> working_;
   std::unique_ptr<PlannedVolume> planned_;
   absl::flat_hash_set<NodeId> touched_;  // ends of active edges that routing took away
@@ -331,9 +369,9 @@ class Attempt {
 };
 
 Box EnvelopeOf(const SplitRequirements& requirements) {
-  Box box = BoxAt(requirements.sources.front().point, {1, 1, 1});
-  for (const std::vector<MarkedPoint>* points : {&requirements.sources, &requirements.sinks}) {
-    for (const MarkedPoint& point : *points) {
+  Box box = BoxAt(requirements.sides.front().front().point, {1, 1, 1});
+  for (const std::vector<MarkedPoint>& side : requirements.sides) {
+    for (const MarkedPoint& point : side) {
       box = Envelope(box, BoxAt(point.point, {1, 1, 1}));
     }
   }

@@ -1,10 +1,12 @@
-// Plans a split: parts one object so that no source and no sink point share a root.
+// Plans a split: parts one object so that points of different sides share no root. Sides are the sources, the sinks,
+// and any further ones.
 //
 //   1. The edges of the object around the points (the region: their envelope, grown by whole chunks).
-//   2. The graph cut of these edges. Where sources and sinks lie in one family of supervoxels, no edge can be cut: the
-//      family is cut in voxels, its edges are routed to the fragments, and the graph is cut again, all unwritten.
+//   2. The graph cut of these edges. Where points of several sides lie in one family of supervoxels, no edge can be
+//   cut:
+//      the family is cut in voxels, its edges are routed to the fragments, and the graph is cut again, all unwritten.
 //   3. New L2 nodes where anything changed, and the layers above.
-//   4. If a source and a sink still share a root, something outside the region joins them: the region grows, at last to
+//   4. If two sides still share a root, something outside the region joins them: the region grows, at last to
 //      the whole object. What then still joins them is named in the error.
 #pragma once
 
@@ -32,10 +34,9 @@ struct MarkedPoint {
 struct SplitRequirements {
   graph::OperationId operation{};
   graph::NodeId root{};
-  std::vector<MarkedPoint> sources;
-  std::vector<MarkedPoint> sinks;
-  bool augment_paths = true;         // cut/graph_cut.h
-  bool refuse_isolating_cut = true;  // the same
+  std::vector<std::vector<MarkedPoint>> sides;  // two or more
+  bool augment_paths = true;                    // cut/graph_cut.h
+  bool refuse_isolating_cut = true;             // the same
   // Locks L2 chunks before their voxels are read; called with growing sets. Empty: no locks (a preview).
   std::function<absl::Status(std::span<const ChunkPoint>)> lock_chunks;
 };
@@ -45,9 +46,8 @@ struct SplitPlan {
   std::vector<graph::EdgeEnds> removed_edges;
   // How far around the points edges were looked at, at least, in voxels.
   VoxelPoint margin;
-  // The supervoxels at the points after the cut, in the order of the points.
-  std::vector<graph::NodeId> source_supervoxels;
-  std::vector<graph::NodeId> sink_supervoxels;
+  // The supervoxels at the points of each side after the cut, in the order of the points.
+  std::vector<std::vector<graph::NodeId>> side_supervoxels;
 };
 
 // FAILED_PRECONDITION, saying what to do, where no cut exists or the points do not allow one.

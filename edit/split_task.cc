@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "edit/edge_plan.h"
 #include "edit/edge_states.h"
+#include "edit/painted_points.h"
 #include "edit/split_plan.h"
 #include "edit/task.h"
 
@@ -16,18 +17,29 @@ namespace {
 using graph::NodeId;
 
 std::string TextOfSplit(const SplitRequest& request) {
-  return absl::StrCat("split|", TextOf(request.sources), "|", TextOf(request.sinks), "|", TextOf(request.edges), "|",
-                      request.augment_paths, "|", request.refuse_isolating_cut, "|", request.terms.override_protection,
-                      "|", request.user);
+  std::string text = absl::StrCat("split|", TextOf(request.sources), "|", TextOf(request.sinks), "|",
+                                  TextOf(request.edges), "|", request.augment_paths, "|", request.refuse_isolating_cut,
+                                  "|", request.terms.override_protection, "|", request.user);
+  for (const std::vector<VoxelPoint>& side : request.more_sides) {
+    absl::StrAppend(&text, "|", TextOf(side));
+  }
+  if (!request.paint.empty()) {
+    absl::StrAppend(&text, "|paint|", TextOf(request.paint));
+  }
+  return text;
 }
 
-std::vector<NodeId> IdsAt(const std::vector<MarkedPoint>& points) {
-  std::vector<NodeId> ids;
-  ids.reserve(points.size());
-  for (const MarkedPoint& point : points) {
-    ids.push_back(point.supervoxel);
+// What the log keeps of a side: points that were given, and of painted voxels one for each supervoxel afterwards.
+std::vector<SidePoint> PointsForTheLog(const std::vector<MarkedPoint>& points, const std::vector<NodeId>& now,
+                                       size_t given, int side) {
+  std::vector<SidePoint> kept;
+  absl::flat_hash_set<NodeId> seen;
+  for (size_t i = 0; i < points.size(); ++i) {
+    if (seen.insert(now[i]).second || i < given) {
+      kept.push_back({side, points[i].point, now[i]});
+    }
   }
-  return ids;
+  return kept;
 }
 
 // Between points.
@@ -46,13 +58,8 @@ class MulticutTask final : public Task {
     requirements_.augment_paths = request_.augment_paths;
     requirements_.refuse_isolating_cut = request_.refuse_isolating_cut;
     requirements_.lock_chunks = lock_chunks;
-    record.sources = request_.sources;
-    record.sinks = request_.sinks;
-    record.source_supervoxels = IdsAt(requirements_.sources);
-    record.sink_supervoxels = IdsAt(requirements_.sinks);
     CLEAVE_ASSIGN_OR_RETURN(SplitPlan split, PlanSplit(draft, requirements_, stages));
-    record.source_supervoxels = split.source_supervoxels;
-    record.sink_supervoxels = split.sink_supervoxels;
+    FillPoints(split.side_supervoxels, record);
     record.removed_edges = split.removed_edges;
     record.bounding_box_offset = split.margin;
     return std::move(split.plan);
@@ -64,32 +71,97 @@ class MulticutTask final : public Task {
       return absl::InvalidArgumentError(
           "a split is given points, between which a cut is computed, or the edges to cut, not both");
     }
-    CLEAVE_RETURN_IF_ERROR(CheckSides(request_.sources, request_.sinks));
-    CLEAVE_ASSIGN_OR_RETURN(requirements_.sources, LookUpPoints(draft, request_.sources));
-    CLEAVE_ASSIGN_OR_RETURN(requirements_.sinks, LookUpPoints(draft, request_.sinks));
-    std::vector<NodeId> supervoxels = IdsAt(requirements_.sources);
-    for (const MarkedPoint& sink : requirements_.sinks) {
-      supervoxels.push_back(sink.supervoxel);
+    std::vector<std::vector<VoxelPoint>> given = {request_.sources, request_.sinks};
+    given.insert(given.end(), request_.more_sides.begin(), request_.more_sides.end());
+    given.resize(std::max(given.size(), GreatestSide(request_.paint)));
+    given_ = given;
+    if (request_.paint.empty()) {
+      CLEAVE_RETURN_IF_ERROR(CheckSides(given));
+    }
+    requirements_.sides.clear();
+    for (const std::vector<VoxelPoint>& side : given) {
+      CLEAVE_ASSIGN_OR_RETURN(std::vector<MarkedPoint> points, LookUpPoints(draft, side));
+      requirements_.sides.push_back(std::move(points));
+    }
+    if (!request_.paint.empty()) {
+      CLEAVE_RETURN_IF_ERROR(AddPaint(draft));
+    }
+    std::vector<NodeId> supervoxels;
+    for (const std::vector<MarkedPoint>& side : requirements_.sides) {
+      for (const MarkedPoint& point : side) {
+        if (supervoxels.empty() || supervoxels.back() != point.supervoxel) {
+          supervoxels.push_back(point.supervoxel);
+        }
+      }
     }
     return supervoxels;
   }
 
-  absl::Status Check(const Draft&, const std::vector<NodeId>&, const std::vector<NodeId>& roots) override {
+  absl::Status Check(const Draft&, const std::vector<NodeId>& supervoxels, const std::vector<NodeId>& roots) override {
     requirements_.root = roots.front();
     const auto other = std::ranges::find_if(roots, [&](NodeId root) { return root != roots.front(); });
     if (other == roots.end()) {
       return absl::OkStatus();
     }
-    const auto i = static_cast<size_t>(other - roots.begin());
-    const VoxelPoint point =
-        i < request_.sources.size() ? request_.sources[i] : request_.sinks[i - request_.sources.size()];
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the points lie in different objects: ", cleave::ToString(request_.sources.front()), " in ",
-        Value(roots.front()), ", ", cleave::ToString(point), " in ", Value(*other), "; there is nothing to split"));
+    const NodeId stranger = supervoxels[static_cast<size_t>(other - roots.begin())];
+    return absl::FailedPreconditionError(
+        absl::StrCat("the points lie in different objects: ", cleave::ToString(PointIn(supervoxels.front())), " in ",
+                     Value(roots.front()), ", ", cleave::ToString(PointIn(stranger)), " in ", Value(*other),
+                     "; there is nothing to split"));
   }
 
  private:
+  // Painted voxels come after the points that were given.
+  absl::Status AddPaint(const Draft& draft) {
+    NodeId root{};
+    for (const std::vector<MarkedPoint>& side : requirements_.sides) {
+      if (!side.empty() && root == NodeId{}) {
+        const NodeId first[] = {side.front().supervoxel};
+        CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> roots, draft.Now().Roots(first));
+        root = roots.front();
+      }
+    }
+    CLEAVE_ASSIGN_OR_RETURN(std::vector<std::vector<MarkedPoint>> painted,
+                            FindPainted(draft, request_.paint, requirements_.sides.size(), root));
+    std::vector<std::vector<VoxelPoint>> all(painted.size());
+    for (size_t side = 0; side < painted.size(); ++side) {
+      std::vector<MarkedPoint>& points = requirements_.sides[side];
+      points.insert(points.end(), painted[side].begin(), painted[side].end());
+      for (const MarkedPoint& point : points) {
+        all[side].push_back(point.point);
+      }
+    }
+    return CheckSides(all);
+  }
+
+  VoxelPoint PointIn(NodeId supervoxel) const {
+    for (const std::vector<MarkedPoint>& side : requirements_.sides) {
+      for (const MarkedPoint& point : side) {
+        if (point.supervoxel == supervoxel) {
+          return point.point;
+        }
+      }
+    }
+    return {};
+  }
+
+  void FillPoints(const std::vector<std::vector<NodeId>>& supervoxels, OperationRecord& record) const {
+    for (size_t side = 0; side < supervoxels.size(); ++side) {
+      std::vector<SidePoint> points = PointsForTheLog(requirements_.sides[side], supervoxels[side], given_[side].size(),
+                                                      static_cast<int>(side) + 1);
+      if (side >= 2) {
+        record.more_points.insert(record.more_points.end(), points.begin(), points.end());
+        continue;
+      }
+      for (const SidePoint& point : points) {
+        (side == 0 ? record.sources : record.sinks).push_back(point.point);
+        (side == 0 ? record.source_supervoxels : record.sink_supervoxels).push_back(point.supervoxel);
+      }
+    }
+  }
+
   const SplitRequest request_;
+  std::vector<std::vector<VoxelPoint>> given_;  // points by side
   SplitRequirements requirements_;
 };
 
@@ -141,7 +213,8 @@ class EdgeSplitTask final : public Task {
 }  // namespace
 
 std::unique_ptr<Task> MakeSplitTask(SplitRequest request) {
-  if (request.edges.empty() || !request.sources.empty() || !request.sinks.empty()) {
+  if (request.edges.empty() || !request.sources.empty() || !request.sinks.empty() || !request.more_sides.empty() ||
+      !request.paint.empty()) {
     return std::make_unique<MulticutTask>(std::move(request));
   }
   return std::make_unique<EdgeSplitTask>(std::move(request));

@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
 #include "base/status.h"
+#include "cut/graph_cut.h"
 #include "edit/edge_plan.h"
 #include "edit/split_plan.h"
 #include "volume/volume.h"
@@ -72,16 +73,19 @@ absl::StatusOr<std::vector<MarkedPoint>> LookUpPoints(const Draft& draft, const 
   return marked;
 }
 
-absl::Status CheckSides(const std::vector<VoxelPoint>& sources, const std::vector<VoxelPoint>& sinks) {
-  if (sources.empty() || sinks.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("no ", sources.empty() ? "source" : "sink", " point: give at least one point on each side"));
-  }
-  const absl::flat_hash_set<VoxelPoint> seen(sources.begin(), sources.end());
-  for (const VoxelPoint point : sinks) {
-    if (seen.contains(point)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("point ", cleave::ToString(point), " is given as source and as sink; a voxel has one side"));
+absl::Status CheckSides(const std::vector<std::vector<VoxelPoint>>& sides) {
+  absl::flat_hash_map<VoxelPoint, size_t> side_of;
+  for (size_t side = 0; side < sides.size(); ++side) {
+    if (sides[side].empty()) {
+      return absl::InvalidArgumentError(absl::StrCat("no ", cut::RoleOfTeam(side), side < 2 ? " point" : "",
+                                                     ": give at least one point on each side"));
+    }
+    for (const VoxelPoint point : sides[side]) {
+      if (const size_t other = side_of.try_emplace(point, side).first->second; other != side) {
+        return absl::InvalidArgumentError(absl::StrCat("point ", cleave::ToString(point), " is given as ",
+                                                       cut::RoleOfTeam(other), " and as ", cut::RoleOfTeam(side),
+                                                       "; a voxel has one side"));
+      }
     }
   }
   return absl::OkStatus();

@@ -68,8 +68,8 @@ struct PlannedOperation;
 // The supervoxels at some points. INVALID_ARGUMENT for background, OUT_OF_RANGE outside the volume.
 [[nodiscard]] absl::StatusOr<std::vector<MarkedPoint>> LookUpPoints(const Draft& draft,
                                                                     const std::vector<VoxelPoint>& points);
-// INVALID_ARGUMENT for a side without points, or a point on both.
-[[nodiscard]] absl::Status CheckSides(const std::vector<VoxelPoint>& sources, const std::vector<VoxelPoint>& sinks);
+// INVALID_ARGUMENT for a side without points, or a point on two. Sides are sources, sinks, and any further ones.
+[[nodiscard]] absl::Status CheckSides(const std::vector<std::vector<VoxelPoint>>& sides);
 // INVALID_ARGUMENT for a pair of one supervoxel with itself; else as RequireSupervoxels.
 [[nodiscard]] absl::Status CheckEdges(const Draft& draft, const std::vector<graph::EdgeEnds>& edges);
 // Pieces of Task::Text.

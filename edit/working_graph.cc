@@ -25,10 +25,14 @@ absl::flat_hash_set<NodeId> ReplacedBy(const VoxelSplit& split) {
   return replaced;
 }
 
-// Whether edges lead from any source to any sink.
-bool Joined(const std::vector<Edge>& edges, const std::vector<NodeId>& sources, const std::vector<NodeId>& sinks) {
-  std::vector<NodeId> members = sources;
-  members.insert(members.end(), sinks.begin(), sinks.end());
+using Sides = std::vector<std::vector<NodeId>>;
+
+// Whether edges lead from one side to another.
+bool AnyJoined(const std::vector<Edge>& edges, const Sides& sides) {
+  std::vector<NodeId> members;
+  for (const std::vector<NodeId>& side : sides) {
+    members.insert(members.end(), side.begin(), side.end());
+  }
   std::vector<EdgeEnds> ends;
   for (const Edge& edge : edges) {
     ends.push_back({edge.node1, edge.node2});
@@ -42,9 +46,15 @@ bool Joined(const std::vector<Edge>& edges, const std::vector<NodeId>& sources, 
       component_of[member] = i;
     }
   }
-  return std::ranges::any_of(sources, [&](NodeId source) {
-    return std::ranges::any_of(sinks, [&](NodeId sink) { return component_of[source] == component_of[sink]; });
-  });
+  absl::flat_hash_map<size_t, size_t> side_of;  // by component
+  for (size_t side = 0; side < sides.size(); ++side) {
+    for (const NodeId member : sides[side]) {
+      if (side_of.try_emplace(component_of.at(member), side).first->second != side) {
+        return true;
+      }
+    }
+  }
+  return false;
 }
 
 bool Touches(const absl::flat_hash_set<NodeId>& ids, const Edge& edge) {
@@ -62,27 +72,6 @@ WorkingGraph::WorkingGraph(graph::LocalGraph local) : local_(std::move(local)) {
 NodeId WorkingGraph::L2Of(NodeId supervoxel) const {
   const auto found = local_.l2_of.find(supervoxel);
   return found == local_.l2_of.end() ? NodeId{} : found->second;
-}
-
-std::vector<NodeId> WorkingGraph::FamilyOf(NodeId member) const {
-  absl::flat_hash_map<NodeId, std::vector<NodeId>> neighbours;
-  for (const Edge& edge : local_.active) {
-    if (std::isinf(edge.affinity)) {
-      neighbours[edge.node1].push_back(edge.node2);
-      neighbours[edge.node2].push_back(edge.node1);
-    }
-  }
-  absl::flat_hash_set<NodeId> seen = {member};
-  std::vector<NodeId> family = {member};
-  for (size_t next = 0; next < family.size(); ++next) {
-    for (const NodeId neighbour : neighbours[family[next]]) {
-      if (seen.insert(neighbour).second) {
-        family.push_back(neighbour);
-      }
-    }
-  }
-  std::ranges::sort(family);
-  return family;
 }
 
 std::vector<EdgeEnds> WorkingGraph::InfiniteEdges(std::span<const NodeId> family) const {
@@ -136,34 +125,27 @@ void WorkingGraph::Replace(const VoxelSplit& split, const std::vector<RoutedEdge
   }
 }
 
-absl::StatusOr<RegionCut> WorkingGraph::Cut(const std::vector<NodeId>& sources, const std::vector<NodeId>& sinks,
-                                            const CutRules& rules) const {
+absl::StatusOr<RegionCut> WorkingGraph::Cut(const Sides& sides, const CutRules& rules) const {
   RegionCut result;
-  absl::flat_hash_set<NodeId> looked_at;
-  for (const NodeId source : sources) {
-    std::vector<NodeId> family = FamilyOf(source);
-    if (looked_at.insert(family.front()).second &&
-        std::ranges::any_of(sinks, [&](NodeId sink) { return std::ranges::binary_search(family, sink); })) {
-      result.shared_families.push_back(std::move(family));
-    }
-  }
-  if (!result.shared_families.empty()) {
-    return result;
-  }
-  if (!Joined(local_.active, sources, sinks)) {
+  result.shared_families = SharedFamilies(sides);
+  if (!result.shared_families.empty() || !AnyJoined(local_.active, sides)) {
     return result;
   }
   std::vector<cut::WeightedEdge> edges;
   for (const Edge& edge : local_.active) {
     edges.push_back({Value(edge.node1), Value(edge.node2), edge.affinity});
   }
-  const std::vector<uint64_t> source_ids = graph::ToIntegers(sources);
-  const std::vector<uint64_t> sink_ids = graph::ToIntegers(sinks);
+  std::vector<std::vector<uint64_t>> teams;
+  teams.reserve(sides.size());
+  for (const std::vector<NodeId>& side : sides) {
+    teams.push_back(graph::ToIntegers(side));
+  }
   // After a voxel cut a side may be nothing but the labelled fragments; that is what the user asked for.
   CLEAVE_ASSIGN_OR_RETURN(const cut::GraphCut cut,
                           cut::CutGraph({.edges = edges,
-                                         .sources = source_ids,
-                                         .sinks = sink_ids,
+                                         .sources = teams[0],
+                                         .sinks = teams[1],
+                                         .more_teams = std::span(teams).subspan(2),
                                          .augment_paths = rules.augment_paths,
                                          .refuse_isolating_cut = rules.refuse_isolating_cut && routed_.empty()}));
   if (cut.outcome != cut::GraphCutOutcome::kCut) {
@@ -177,6 +159,43 @@ absl::StatusOr<RegionCut> WorkingGraph::Cut(const std::vector<NodeId>& sources, 
     result.components.push_back(graph::ToNodeIds(component));
   }
   return result;
+}
+
+Sides WorkingGraph::SharedFamilies(const Sides& sides) const {
+  std::vector<NodeId> members;
+  for (const std::vector<NodeId>& side : sides) {
+    members.insert(members.end(), side.begin(), side.end());
+  }
+  std::vector<EdgeEnds> infinite;
+  for (const Edge& edge : local_.active) {
+    if (std::isinf(edge.affinity)) {
+      infinite.push_back({edge.node1, edge.node2});
+      members.insert(members.end(), {edge.node1, edge.node2});
+    }
+  }
+  const Sides families = graph::ComponentsOf(members, infinite);
+  absl::flat_hash_map<NodeId, size_t> family_of;
+  for (size_t i = 0; i < families.size(); ++i) {
+    for (const NodeId member : families[i]) {
+      family_of[member] = i;
+    }
+  }
+  constexpr size_t kNobody = static_cast<size_t>(-1);
+  constexpr size_t kSeveral = static_cast<size_t>(-2);
+  std::vector<size_t> side_of(families.size(), kNobody);
+  for (size_t side = 0; side < sides.size(); ++side) {
+    for (const NodeId point : sides[side]) {
+      size_t& owner = side_of[family_of.at(point)];
+      owner = owner == kNobody || owner == side ? side : kSeveral;
+    }
+  }
+  Sides shared;
+  for (size_t i = 0; i < families.size(); ++i) {
+    if (side_of[i] == kSeveral) {
+      shared.push_back(families[i]);
+    }
+  }
+  return shared;
 }
 
 }  // namespace cleave::edit

@@ -17,13 +17,13 @@
 
 namespace cleave::edit {
 
-// What parts sources from sinks in the region.
+// What parts the sides (sources, sinks, and any further ones) in the region.
 struct RegionCut {
   // Edges to remove, ends sorted; empty while a family must be cut first.
   std::vector<graph::EdgeEnds> removed;
-  // Supervoxels that hang together after the cut: the sources', the sinks', then the rest, each ascending.
+  // Supervoxels that hang together after the cut: those of each side, then the rest, each ascending.
   std::vector<std::vector<graph::NodeId>> components;
-  // The families that hold both a source and a sink, each ascending.
+  // The families that hold points of several sides, each ascending.
   std::vector<std::vector<graph::NodeId>> shared_families;
 };
 
@@ -39,8 +39,6 @@ class WorkingGraph {
   // New edges of voxel cuts, to be stored.
   [[nodiscard]] const std::vector<RoutedEdge>& routed() const { return routed_; }
 
-  // The supervoxels that infinite edges join to `member` in the region, itself included, ascending.
-  [[nodiscard]] std::vector<graph::NodeId> FamilyOf(graph::NodeId member) const;
   // The infinite edges inside a family.
   [[nodiscard]] std::vector<graph::EdgeEnds> InfiniteEdges(std::span<const graph::NodeId> family) const;
   // All edges, active or not, with an end among the supervoxels that `split` replaces.
@@ -53,11 +51,14 @@ class WorkingGraph {
     bool augment_paths = true;
     bool refuse_isolating_cut = true;  // unless voxels were cut before
   };
-  // Cuts the active edges. Errors are those of cut/graph_cut.h.
-  [[nodiscard]] absl::StatusOr<RegionCut> Cut(const std::vector<graph::NodeId>& sources,
-                                              const std::vector<graph::NodeId>& sinks, const CutRules& rules) const;
+  // Cuts the active edges between the supervoxels of two or more sides. Errors are those of cut/graph_cut.h.
+  [[nodiscard]] absl::StatusOr<RegionCut> Cut(const std::vector<std::vector<graph::NodeId>>& sides,
+                                              const CutRules& rules) const;
 
  private:
+  [[nodiscard]] std::vector<std::vector<graph::NodeId>> SharedFamilies(
+      const std::vector<std::vector<graph::NodeId>>& sides) const;
+
   graph::LocalGraph local_;
   absl::flat_hash_set<graph::NodeId> l2_nodes_;
   std::vector<RoutedEdge> routed_;

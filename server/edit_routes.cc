@@ -72,6 +72,10 @@ absl::StatusOr<edit::SplitRequest> SplitOf(Service& service, const Request& requ
   edit::SplitRequest split{.user = request.user};
   CLEAVE_ASSIGN_OR_RETURN(split.sources, VoxelsAt(service, absl::InfiniteFuture(), sides.sources));
   CLEAVE_ASSIGN_OR_RETURN(split.sinks, VoxelsAt(service, absl::InfiniteFuture(), sides.sinks));
+  for (const std::vector<MarkedPoint>& side : sides.more) {
+    CLEAVE_ASSIGN_OR_RETURN(std::vector<VoxelPoint> voxels, VoxelsAt(service, absl::InfiniteFuture(), side));
+    split.more_sides.push_back(std::move(voxels));
+  }
   split.terms = TermsOf(request);
   return split;
 }

@@ -190,7 +190,7 @@ absl::StatusOr<MarkedSides> TwoPointsOf(const Request& request, VoxelSizeNm voxe
   if (points.size() != 2) {
     return absl::InvalidArgumentError(absl::StrCat("expected two points, not ", points.size()));
   }
-  return MarkedSides{{points[0]}, {points[1]}};
+  return MarkedSides{{points[0]}, {points[1]}, {}};
 }
 
 absl::StatusOr<MarkedSides> SplitPointsOf(const Request& request, VoxelSizeNm voxel_size_nm,
@@ -202,6 +202,18 @@ absl::StatusOr<MarkedSides> SplitPointsOf(const Request& request, VoxelSizeNm vo
   MarkedSides sides;
   CLEAVE_ASSIGN_OR_RETURN(sides.sources, RowsOf(body["sources"], voxel_size_nm, limits));
   CLEAVE_ASSIGN_OR_RETURN(sides.sinks, RowsOf(body["sinks"], voxel_size_nm, limits));
+  if (!body.contains("more_sides")) {
+    return sides;
+  }
+  constexpr size_t kMoreSidesMax = 62;
+  if (!body["more_sides"].is_array() || body["more_sides"].size() > kMoreSidesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"more_sides\" must be a list of at most ", kMoreSidesMax, " lists like \"sources\""));
+  }
+  for (const Body& side : body["more_sides"]) {
+    CLEAVE_ASSIGN_OR_RETURN(std::vector<MarkedPoint> points, RowsOf(side, voxel_size_nm, limits));
+    sides.more.push_back(std::move(points));
+  }
   return sides;
 }
 

@@ -35,6 +35,7 @@ struct MarkedPoint {
 struct MarkedSides {
   std::vector<MarkedPoint> sources;
   std::vector<MarkedPoint> sinks;
+  std::vector<std::vector<MarkedPoint>> more;  // of a split: its third side and further ones
 };
 
 // A time in seconds since 1970, to the microsecond; nullopt without one.

@@ -35,6 +35,9 @@ void ReadBody(const cleave::server::Request& request) {
   Expect(PreviewTokenOf(request), 0, 0);
   const auto split = SplitPointsOf(request, {8, 8, 40}, kLimits);
   Expect(split, split.ok() ? split->sources.size() + split->sinks.size() : 0, 40);
+  for (const std::vector<MarkedPoint>& side : split.ok() ? split->more : std::vector<std::vector<MarkedPoint>>()) {
+    Expect(split, side.size(), 20);
+  }
   Expect(TwoPointsOf(request, {4, 4, 40}, kLimits), 0, 0);
 }
 

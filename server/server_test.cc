@@ -156,6 +156,18 @@ TEST_F(ServerTest, ASplitPartsTheObjectAndIsAnEvent) {
   EXPECT_EQ(work::ReadEvents(*dataset_, Clock::System(), page.next, 0).value().events.size(), 1U);
 }
 
+TEST_F(ServerTest, ASplitIntoThree) {
+  const json three = {{"sources", {{0, 40, 48, 240}}},
+                      {"sinks", {{0, 272, 48, 240}}},
+                      {"more_sides", {{{0, 160, 88, 480}}}}};
+  const json preview = json::parse(Post(absl::StrCat(kTable, "graph/split_preview"), three.dump()).body);
+  EXPECT_EQ(preview["illegal_split"], false) << preview;
+  EXPECT_GE(preview["supervoxel_connected_components"].size(), 3U);
+  const Response response = Post(absl::StrCat(kTable, "split"), three.dump());
+  ASSERT_EQ(response.code, 200) << response.body;
+  EXPECT_EQ(json::parse(response.body)["new_root_ids"].size(), 3U);
+}
+
 TEST_F(ServerTest, BadRequestsAreToldApartAndChangeNothing) {
   const struct {
     std::string path;
@@ -167,6 +179,8 @@ TEST_F(ServerTest, BadRequestsAreToldApartAndChangeNothing) {
       {"split", R"({"sources":[[0,80,96,480]]})", 400, "sinks"},
       {"split", R"({"sources":[[0,80,96,480]],"sinks":[]})", 400, "no sink point"},
       {"split", R"({"sources":[[0,80,96,480]],"sinks":[[0,80,96,480]]})", 400, "as source and as sink"},
+      {"split", R"({"sources":[[0,80,96,480]],"sinks":[[0,240,96,480]],"more_sides":7})", 400, "more_sides"},
+      {"split", R"({"sources":[[0,80,96,480]],"sinks":[[0,240,96,480]],"more_sides":[[]]})", 400, "point of side 3"},
       {"split", R"({"sources":[[0,80,96,480]],"sinks":[[0,0,0,0]]})", 400, "background"},
       {"split", R"({"sources":[[0,80,96,480]],"sinks":[[0,8000,96,480]]})", 400, "1000,12,12"},
       {"merge", "[[0,80,96,480]]", 400, "two points"},
