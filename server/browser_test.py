@@ -7,7 +7,8 @@ Method: a project in which two neurites that touch, A and B, are one by mistake;
 page shows is read from screenshots, whose colours at voxels well inside A, B and C are compared before and after each
 edit, and waited for, never slept for. What it did is read from the server's own log of requests.
 
-The program is $CLEAVE_PROGRAM, else build/release/cleave; its page lies beside it.
+The program is $CLEAVE_PROGRAM, else build/release/cleave; the page is the one beside it, else that of build/release. With
+$CLEAVE_SCREENSHOTS, a folder, what was seen is kept there.
 """
 
 import io
@@ -25,12 +26,14 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAM = pathlib.Path(os.environ.get("CLEAVE_PROGRAM", ROOT / "build/release/cleave"))
 DATA = pathlib.Path(os.environ.get("CLEAVE_DATA", ROOT.parent / "shared/data"))
 REAL = DATA / "pinky40_neuropil_8x8x40_128x128x128_u32.npy.zst"
+WEB = next((folder for folder in (PROGRAM.parent / "web", ROOT / "build/release/web")
+            if (folder / "index.html").exists()), None)
 BROWSER = shutil.which("chromium")
 
 # With CI=true tools/run_python_test makes a failure of what is skipped here.
 if not PROGRAM.exists():
     pytest.skip(f"{PROGRAM} is not built", allow_module_level=True)
-if not (PROGRAM.parent / "web/index.html").exists():
+if WEB is None:
     pytest.skip("THE WEB PAGE IS NOT BUILT (npm or its registry was out of reach): nothing shows that it works",
                 allow_module_level=True)
 if BROWSER is None:
@@ -74,7 +77,8 @@ def wait_for(condition, what):
 class Server:
     def __init__(self, project, log):
         self.log = log
-        command = [str(PROGRAM), "serve", str(project), "--port", "0", "--json", "--quiet", "--request-log", str(log)]
+        command = [str(PROGRAM), "serve", str(project), "--port", "0", "--json", "--quiet", "--request-log", str(log),
+                   "--web-folder", str(WEB)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         assert line, "the server did not start"
