@@ -122,14 +122,16 @@ TEST_F(WebTest, PagesNeedNoTokenButWhatTheyAskDoes) {
 
 TEST_F(WebTest, OperationsAreListedNewestFirstWhateverBecameOfThem) {
   EXPECT_TRUE(Own("operations")["operations"].empty());
-  const json split = json::parse(Post(absl::StrCat(kTable, "split"), kSplit).body);
-  ASSERT_EQ(Post(absl::StrCat(kTable, "merge"), "[[0,80,96,480],[0,240,96,480]]").code, 200);
-  ASSERT_EQ(Post(absl::StrCat(kTable, "undo"), json{{"operation_id", split["operation_id"]}}.dump()).code, 400)
-      << "the merge stands in its way";
+  ASSERT_EQ(Post(absl::StrCat(kTable, "split"), kSplit).code, 200);
+  const json merged = json::parse(Post(absl::StrCat(kTable, "merge"), "[[0,80,96,480],[0,240,96,480]]").body);
+  const uint64_t root = merged["new_root_ids"][0];
+  ASSERT_EQ(Post(absl::StrCat(kOwnTable, "protect"), json{{"root_id", absl::StrCat(root)}, {"note", ""}}.dump()).code,
+            200);
+  ASSERT_EQ(Post(absl::StrCat(kTable, "split"), kSplit).code, 400) << "it is protected";
   const json operations = Own("operations")["operations"];
   ASSERT_EQ(operations.size(), 3U) << operations;
   EXPECT_EQ(operations[0]["status"], "exception");
-  EXPECT_NE(operations[0]["exception"], "");
+  EXPECT_THAT(std::string(operations[0]["exception"]), testing::HasSubstr("protected"));
   EXPECT_EQ(operations[1]["kind"], "merge");
   EXPECT_EQ(operations[1]["cut_voxels"], false);
   EXPECT_EQ(operations[2]["kind"], "split");
@@ -189,7 +191,8 @@ TEST_F(WebTest, EveryFragmentOfAManifestIsAMeshAndStaysTheSame) {
     std::map<std::string, std::string> meshes;
     const Response response = Get(absl::StrCat("/meshing/api/v1/table/graph/manifest/", root, ":0"), {{"verify", "1"}});
     EXPECT_EQ(response.code, 200) << response.body;
-    for (const json& name : json::parse(response.body)["fragments"]) {
+    const json manifest = json::parse(response.body);
+    for (const json& name : manifest["fragments"]) {
       const Response mesh = Get(absl::StrCat("/data/graph/mesh/dynamic/", std::string(name)));
       EXPECT_EQ(mesh.code, 200) << mesh.body;
       EXPECT_TRUE(absl::StartsWith(mesh.body, "DRACO"));
