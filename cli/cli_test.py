@@ -8,6 +8,7 @@ real cutout, a false merger of real neurites is made and split as well.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -123,6 +124,19 @@ def test_help_and_version():
         page = run(command, "--help").stdout
         assert "Example:" in page and f"cleave {command}" in page and "--json" in page
     assert run("--version").stdout.startswith("cleave ")
+
+
+def test_every_option_of_the_server_stands_in_its_file(tmp_path):
+    options = re.findall(r"^  --([a-z-]+)", run("serve", "--help").stdout, re.MULTILINE)
+    text = (ROOT / "packaging/serve.yaml").read_text()
+    named = re.findall(r"^(?:# )?([a-z-]+): ", text, re.MULTILINE)
+    assert sorted(named) == sorted(set(options) - {"config", "json", "quiet"})
+    labels = save(tmp_path / "labels.npy", blocks())
+    init(tmp_path / "project", labels)
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("port: 1\nprot: 2\n")
+    fail(USAGE, "serve", tmp_path / "project", "--config", wrong, says=[f"{wrong}, line 2", "no option 'prot'"])
+    fail(NOT_FOUND, "serve", tmp_path / "project", "--config", tmp_path / "none.yaml", says="none.yaml")
 
 
 def test_the_manual_is_what_help_says():

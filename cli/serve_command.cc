@@ -1,10 +1,13 @@
 #include <csignal>
 #include <cstdint>
+#include <filesystem>
+#include <system_error>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "cli/command.h"
 #include "cli/json_text.h"
+#include "cli/option_file.h"
 #include "cli/project.h"
 #include "nlohmann/json.hpp"
 
@@ -35,6 +38,19 @@ class StopSignal {
   sigset_t signals_{};
 };
 
+// Where the build puts the page, or an installation; empty when it is not there.
+std::string BuiltWebFolder() {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path here = fs::read_symlink("/proc/self/exe", error).parent_path();
+  for (const fs::path& folder : {here / "web", here / "../share/cleave/web"}) {
+    if (fs::is_regular_file(folder / "index.html", error)) {
+      return fs::weakly_canonical(folder, error).string();
+    }
+  }
+  return "";
+}
+
 class ServeCommand final : public Command {
  public:
   CommandText text() const override {
@@ -45,7 +61,11 @@ class ServeCommand final : public Command {
   }
 
   void Register(CLI::App& app) override {
+    app_ = &app;
     app.add_option("PROJECT", project_, "The project's folder")->required();
+    app.add_option("--config", config_,
+                   "YAML with any of the options below: 'port: 8080'. The command line counts first")
+        ->type_name("FILE");
     app.add_option("--port", listen_.port, "TCP port; 0 takes any free one")->capture_default_str();
     app.add_option("--address", listen_.address, "Address to listen on. Without --tokens whoever reaches it can edit")
         ->capture_default_str();
@@ -57,6 +77,9 @@ class ServeCommand final : public Command {
     app.add_flag("--open-data", options_.open_data, "With --tokens: voxels are read without one, as CloudVolume does");
     app.add_option("--request-log", log_, "Append a line of JSON for every request; '-' is standard error")
         ->type_name("FILE");
+    app.add_option("--web-folder", options_.web_folder,
+                   "The built web page; without it, the folder web beside the program, or ../share/cleave/web")
+        ->type_name("FOLDER");
     app.add_option("--threads", listen_.threads, "Requests that are answered at a time, beside edits")
         ->capture_default_str()
         ->check(CLI::Range(1, 1024));
@@ -70,6 +93,9 @@ class ServeCommand final : public Command {
 
   absl::Status Run(Console& console) override {
     const StopSignal stop;
+    if (!config_.empty()) {
+      CLEAVE_RETURN_IF_ERROR(ApplyOptionFile(*app_, config_));
+    }
     if (!tokens_.empty()) {
       CLEAVE_ASSIGN_OR_RETURN(options_.access, server::Access::ReadFile(tokens_));
     }
@@ -79,6 +105,9 @@ class ServeCommand final : public Command {
       options_.log = log.get();
     }
     listen_.body_bytes_max = static_cast<uint64_t>(body_mib_max_) << 20;
+    if (options_.web_folder.empty()) {
+      options_.web_folder = BuiltWebFolder();
+    }
     CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console));
     server::Routes routes(*project.dataset, *project.editor, options_);
     CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<server::HttpServer> listening,
@@ -97,7 +126,9 @@ class ServeCommand final : public Command {
   }
 
  private:
+  CLI::App* app_ = nullptr;  // whose options these are
   std::string project_;
+  std::string config_;
   std::string tokens_;
   std::string log_;
   int body_mib_max_ = 64;

@@ -135,3 +135,19 @@ function(cleave_benchmarks)
     target_link_libraries(${target} PRIVATE cleave_cli benchmark::benchmark)
   endforeach()
 endfunction()
+
+# The pages of `cleave serve`, beside the program: part of the build, but no part of the program (tools/build_web). The
+# sanitizers have nothing to find in them.
+function(cleave_web)
+  if(CLEAVE_SANITIZE)
+    return()
+  endif()
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS server/web/*)
+  add_custom_command(
+    OUTPUT ${CMAKE_BINARY_DIR}/web/index.html
+    COMMAND ${CMAKE_SOURCE_DIR}/tools/build_web ${CMAKE_BINARY_DIR}/web_packages ${CMAKE_BINARY_DIR}/web
+    DEPENDS ${sources} ${CMAKE_SOURCE_DIR}/tools/build_web
+    COMMENT "Making the web page"
+    VERBATIM)
+  add_custom_target(web ALL DEPENDS ${CMAKE_BINARY_DIR}/web/index.html)
+endfunction()

@@ -3,6 +3,8 @@
 // edits of blobs, whose differences and change logs are worked out again from the report of each edit.
 #include "edit/history.h"
 
+#include <algorithm>
+#include <functional>
 #include <numeric>
 
 #include "gtest/gtest.h"
@@ -170,6 +172,21 @@ TEST_F(BlocksTest, UsersAndOperations) {
   EXPECT_EQ(page.next, second.operation);
   EXPECT_EQ(ids_of(ReadLogPage(table(), {.until = second.time}, *page.next, 1).value()),
             std::vector<OperationId>{second.operation});
+  // The newest first, with those that were refused; the numbers in between may belong to nobody.
+  const auto newest_of = [&](const OperationStretch& stretch, int64_t operations_max) {
+    return ids_of({.operations = ReadNewestOperations(table(), stretch, operations_max).value(), .next = {}});
+  };
+  std::vector<OperationId> all = newest_of({}, 100);
+  ASSERT_GE(all.size(), 3U);
+  EXPECT_TRUE(std::ranges::is_sorted(all, std::ranges::greater()));
+  EXPECT_EQ(all.back(), first.operation);
+  EXPECT_EQ(newest_of({}, 1), std::vector<OperationId>{all[0]});
+  EXPECT_EQ(newest_of({.before = third.operation}, 2), (std::vector<OperationId>{second.operation, first.operation}));
+  EXPECT_EQ(newest_of({.after = first.operation, .before = third.operation}, 2),
+            std::vector<OperationId>{second.operation});
+  EXPECT_TRUE(newest_of({.after = all[0]}, 2).empty());
+  EXPECT_TRUE(newest_of({.before = first.operation}, 2).empty());
+  EXPECT_EQ(ReadNewestOperations(table(), {}, 0).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(OldestTime(table(), absl::UnixEpoch()).value(), first.time - absl::Milliseconds(500));
 
   // Undo and redo, as the field's rows name them; an undo of an undo is a redo.

@@ -1,6 +1,7 @@
 #include "edit/log_pages.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -84,6 +85,19 @@ absl::StatusOr<std::optional<absl::Time>> SuccessTime(const table::Row& row) {
     return Annotate(decoded.status(), absl::StrCat("operation ", row.key, ", column operation_ts"));
   }
   return *decoded;
+}
+
+// The last number that was given to an operation; 0 when there was none.
+absl::StatusOr<uint64_t> NewestNumber(const table::TableReader& reader) {
+  const std::string key[] = {table::kOperationCounterRowKey};
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::Row> rows,
+                          reader.ReadRows(key, {.columns = {columns::kCounter}, .cells_per_column = 1}));
+  const table::Cell* counter = rows[0].Newest(columns::kCounter);
+  if (counter == nullptr) {
+    return 0;
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const int64_t count, table::DecodeCounter(counter->value));
+  return static_cast<uint64_t>(std::max<int64_t>(0, count));
 }
 
 table::RowRange LogFrom(OperationId from) {
@@ -191,6 +205,30 @@ absl::StatusOr<LogPage> ReadLogPage(const table::TableReader& reader, const LogW
   }
   CLEAVE_ASSIGN_OR_RETURN(page.operations, ReadOperations(reader, found));
   return page;
+}
+
+absl::StatusOr<std::vector<OperationRecord>> ReadNewestOperations(const table::TableReader& reader,
+                                                                  const OperationStretch& stretch,
+                                                                  int64_t operations_max) {
+  if (operations_max < 1) {
+    return absl::InvalidArgumentError("a page of the log needs room for at least one operation");
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const uint64_t newest, NewestNumber(reader));
+  std::vector<OperationRecord> found;
+  uint64_t end = std::min(newest + 1, Value(stretch.before));
+  const auto wanted = static_cast<uint64_t>(operations_max);
+  while (found.size() < wanted && end > Value(stretch.after) + 1) {
+    const uint64_t begin = end - std::min(end - Value(stretch.after) - 1, wanted);
+    std::vector<OperationId> ids;
+    for (uint64_t id = begin; id < end; ++id) {
+      ids.push_back(OperationId{id});
+    }
+    CLEAVE_ASSIGN_OR_RETURN(std::vector<OperationRecord> records, ReadOperations(reader, ids));
+    std::move(records.rbegin(), records.rend(), std::back_inserter(found));
+    end = begin;
+  }
+  found.resize(std::min<size_t>(found.size(), wanted));
+  return found;
 }
 
 absl::StatusOr<UndoneOperations> ReadUndone(const table::TableReader& reader) {

@@ -39,6 +39,17 @@ struct LogPage {
 [[nodiscard]] absl::StatusOr<LogPage> ReadLogPage(const table::TableReader& reader, const LogWindow& window,
                                                   graph::OperationId from, int64_t operations_max);
 
+// Ids between two others, neither of them included.
+struct OperationStretch {
+  graph::OperationId after{};
+  graph::OperationId before{UINT64_MAX};
+};
+// Up to `operations_max` operations of the stretch, whatever became of them, the newest first. Reads only rows that
+// exist or may come to exist from there on down. INVALID_ARGUMENT for operations_max < 1.
+[[nodiscard]] absl::StatusOr<std::vector<OperationRecord>> ReadNewestOperations(const table::TableReader& reader,
+                                                                                const OperationStretch& stretch,
+                                                                                int64_t operations_max);
+
 // Undo and redo as the log tells them.
 struct UndoneOperations {
   std::set<graph::OperationId> undone;        // merges and splits that stand undone

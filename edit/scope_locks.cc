@@ -1,9 +1,12 @@
 #include "edit/scope_locks.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
 #include "edit/lock_keys.h"
+#include "table/row_keys.h"
 
 namespace cleave::edit {
 namespace {
@@ -50,6 +53,27 @@ absl::StatusOr<std::vector<ScopeLock>> ReadScopeLocks(graph::Dataset& dataset, c
     const bool is_chunk = i >= roots;
     locks.push_back(
         {is_chunk ? operation.chunk_scope[i - roots] : operation.locked_roots[i], is_chunk, std::move(states[i])});
+  }
+  return locks;
+}
+
+absl::StatusOr<std::vector<ScopeLock>> ListLocks(graph::Dataset& dataset) {
+  const graph::IdLayout& layout = dataset.layout();
+  const graph::ChunkAddress top{layout.layer_count(), {}};
+  const table::RowRange roots =
+      table::NodeRowRange({.first = Value(layout.MakeNode(top, graph::Segment{1})),
+                           .last = Value(layout.MakeNode(top, layout.SegmentLimit(top.layer)))});
+  std::vector<ScopeLock> locks;
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<table::RowLockState> of_roots, table::ListLocks(dataset.table(), roots));
+  for (table::RowLockState& state : of_roots) {
+    CLEAVE_ASSIGN_OR_RETURN(const uint64_t root, table::ParseNodeRowKey(state.key));
+    locks.push_back({graph::NodeId{root}, /*is_chunk=*/false, std::move(state)});
+  }
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<table::RowLockState> of_chunks,
+                          table::ListLocks(dataset.table(), table::ChunkLockRowRange()));
+  for (table::RowLockState& state : of_chunks) {
+    CLEAVE_ASSIGN_OR_RETURN(const uint64_t chunk, table::ParseChunkLockRowKey(state.key));
+    locks.push_back({graph::NodeId{chunk}, /*is_chunk=*/true, std::move(state)});
   }
   return locks;
 }

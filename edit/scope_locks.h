@@ -25,6 +25,9 @@ struct ScopeLock {
 
 [[nodiscard]] absl::StatusOr<std::vector<ScopeLock>> ReadScopeLocks(graph::Dataset& dataset, const InFlight& operation);
 
+// Every root and every chunk with a lock cell, expired ones too; roots first, each ascending by key.
+[[nodiscard]] absl::StatusOr<std::vector<ScopeLock>> ListLocks(graph::Dataset& dataset);
+
 // FAILED_PRECONDITION, naming row and holder, when another operation has the indefinite lock of one of these.
 [[nodiscard]] absl::Status RequireNoForeignLock(graph::Dataset& dataset, const InFlight& operation);
 // The same also when nobody has one of them.

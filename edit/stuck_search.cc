@@ -10,8 +10,8 @@
 
 #include "base/status.h"
 #include "edit/intent.h"
+#include "edit/scope_locks.h"
 #include "store/store.h"
-#include "table/row_keys.h"
 #include "table/row_locks.h"
 
 namespace cleave::edit {
@@ -50,21 +50,9 @@ class StuckSearch {
   }
 
   absl::Status AddHolders() {
-    const graph::IdLayout& layout = dataset_.layout();
-    const graph::ChunkAddress top{layout.layer_count(), {}};
-    const table::RowRange roots =
-        table::NodeRowRange({.first = Value(layout.MakeNode(top, graph::Segment{1})),
-                             .last = Value(layout.MakeNode(top, layout.SegmentLimit(top.layer)))});
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::RowLockState> root_locks, table::ListLocks(table_, roots));
-    for (const table::RowLockState& lock : root_locks) {
-      CLEAVE_ASSIGN_OR_RETURN(const uint64_t root, table::ParseNodeRowKey(lock.key));
-      AddHoldersOf(lock, NodeId{root}, &InFlight::locked_roots);
-    }
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::RowLockState> chunk_locks,
-                            table::ListLocks(table_, table::ChunkLockRowRange()));
-    for (const table::RowLockState& lock : chunk_locks) {
-      CLEAVE_ASSIGN_OR_RETURN(const uint64_t chunk, table::ParseChunkLockRowKey(lock.key));
-      AddHoldersOf(lock, NodeId{chunk}, &InFlight::chunk_scope);
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<ScopeLock> locks, ListLocks(dataset_));
+    for (const ScopeLock& lock : locks) {
+      AddHoldersOf(lock.state, lock.id, lock.is_chunk ? &InFlight::chunk_scope : &InFlight::locked_roots);
     }
     return absl::OkStatus();
   }

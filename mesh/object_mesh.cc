@@ -26,9 +26,15 @@ void Append(const T* values, size_t count, std::string& bytes) {
 
 absl::StatusOr<Mesh> MeshOfNode(graph::Dataset& dataset, graph::NodeId node, const std::optional<Box>& box,
                                 Progress& progress) {
-  const graph::IdLayout& layout = dataset.layout();
+  return MeshOfNode(dataset.Now(), dataset.segmentation(), dataset.meta().voxel_size_nm, node, box, progress);
+}
+
+absl::StatusOr<Mesh> MeshOfNode(const graph::GraphView& view, const volume::Volume& segmentation,
+                                VoxelSizeNm voxel_size_nm, graph::NodeId node, const std::optional<Box>& box,
+                                Progress& progress) {
+  const graph::IdLayout& layout = view.layout();
   CLEAVE_RETURN_IF_ERROR(layout.Validate(node));
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<graph::NodeId> leaves, dataset.Now().Leaves(node, box));
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<graph::NodeId> leaves, view.Leaves(node, box));
   absl::flat_hash_set<uint64_t> wanted;
   std::vector<ChunkPoint> chunks;
   for (const graph::NodeId leaf : leaves) {
@@ -52,7 +58,7 @@ absl::StatusOr<Mesh> MeshOfNode(graph::Dataset& dataset, graph::NodeId node, con
   progress.Begin("read voxels", static_cast<int64_t>(chunks.size()), "chunks");
   const auto read_chunk = [&](int64_t i) {
     const Box part = part_of(chunks[static_cast<size_t>(i)]);
-    absl::Status status = dataset.segmentation().ReadBoxMapped(
+    absl::Status status = segmentation.ReadBoxMapped(
         volume::kFinestScale, part, [&](uint64_t id) -> uint8_t { return wanted.contains(id) ? 1 : 0; },
         mask.view().Crop({part.lo - all.lo, part.hi - all.lo}));
     progress.Advance(1);
@@ -60,7 +66,7 @@ absl::StatusOr<Mesh> MeshOfNode(graph::Dataset& dataset, graph::NodeId node, con
   };
   CLEAVE_RETURN_IF_ERROR(ParallelFor(static_cast<int64_t>(chunks.size()), DefaultThreadCount(), read_chunk));
   progress.End();
-  return MarchingCubes(std::as_const(mask).view(), all.lo, dataset.meta().voxel_size_nm);
+  return MarchingCubes(std::as_const(mask).view(), all.lo, voxel_size_nm);
 }
 
 std::string EncodeLegacyMesh(const Mesh& mesh) {

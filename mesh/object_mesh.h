@@ -10,6 +10,7 @@
 #include "base/geometry.h"
 #include "base/progress.h"
 #include "graph/dataset.h"
+#include "graph/graph_view.h"
 #include "graph/ids.h"
 #include "mesh/marching_cubes.h"
 
@@ -18,6 +19,10 @@ namespace cleave::mesh {
 // The mesh of a node of any layer, of the part in `box` when one is given. Chunks without a supervoxel of the node are
 // not read. Memory: a byte per voxel of the box of the node's chunks. NOT_FOUND when the node has no supervoxels.
 [[nodiscard]] absl::StatusOr<Mesh> MeshOfNode(graph::Dataset& dataset, graph::NodeId node,
+                                              const std::optional<Box>& box, Progress& progress);
+// The same at the time of the view; `segmentation` must be that of the same instant (edit/instant.h).
+[[nodiscard]] absl::StatusOr<Mesh> MeshOfNode(const graph::GraphView& view, const volume::Volume& segmentation,
+                                              VoxelSizeNm voxel_size_nm, graph::NodeId node,
                                               const std::optional<Box>& box, Progress& progress);
 
 // Neuroglancer's single-resolution mesh format, little-endian:

@@ -368,9 +368,7 @@ def test_cave_preview_and_refusals(story):
     with pytest.raises(requests.HTTPError) as refused:
         story.client.undo_operation(10**6)
     assert refused.value.response.status_code == 404
-    with pytest.raises(requests.HTTPError) as unmeshed:
-        story.client.remesh_level2_chunks(story.client.get_leaves(story.merged, stop_layer=2))
-    assert unmeshed.value.response.status_code == 501
+    story.client.remesh_level2_chunks(story.client.get_leaves(story.merged, stop_layer=2))
     wrong = make_client(story.server)
     wrong._default_url_mapping["table_id"] = "other"
     with pytest.raises(requests.HTTPError) as missing:
@@ -381,7 +379,8 @@ def test_cave_preview_and_refusals(story):
 def test_cave_segmentation_info(story):
     assert story.client.base_resolution == NM.tolist()
     assert story.client.segmentation_info["graph"]["chunk_size"] == [CHUNK] * 3
-    assert "mesh" not in story.client.segmentation_info, "a viewer refuses a layer whose meshes are missing"
+    folder = story.client.segmentation_info["data_dir"] + story.client.segmentation_info["mesh"]
+    assert "sharding" in requests.get(folder + "/info").json(), "else a viewer refuses the whole layer"
 
 
 def test_the_full_client(story):
@@ -415,15 +414,32 @@ def test_cloudvolume_cutouts(story):
     assert set(ids) - {0} == set(np.unique(roots)) - {0}
 
 
-def test_meshes_are_truthfully_missing(story):
-    root = int(story.states[-1].roots[MIDDLES[1]])
-    for node in (root, story.merged):
-        answer = requests.get(f"{story.server.meshing}manifest/{node}:0?verify=1&prepend_seg_ids=1")
-        assert answer.json()["fragments"] == answer.json()["seg_ids"] == []
+def test_meshes_cover_their_objects(story):
+    """Of objects of now and of one that edits replaced, which an open page still shows."""
+    volume = make_volume(story.server)
+    now = story.states[-1].roots
+    then = next(state.roots for state in story.states if story.merged in state.roots)
+    for roots, root in ((now, now[MIDDLES[1]]), (now, now[LEFT]), (now, now[RIGHT]), (then, story.merged)):
+        path = f"{story.server.meshing}manifest/{root}:0"
+        answer = requests.get(path + "?verify=1&prepend_seg_ids=1")
         assert answer.headers["Cache-Control"] == "no-store"
-    body = requests.get(f"{story.server.meshing}manifest/{root}:0?verify=True&return_seg_ids=1", json={"start_layer": 2})
-    assert body.json()["fragments"] == []
+        l2_nodes = answer.json()["seg_ids"]
+        assert sorted(l2_nodes) == sorted(story.client.get_leaves(int(root), stop_layer=2))
+        assert [name.split(":")[0] for name in answer.json()["fragments"]] == [f"~{node}" for node in l2_nodes]
+        plain = requests.get(path + "?verify=True&return_seg_ids=1", json={"start_layer": 2}).json()
+        assert [int(name.split(":")[0]) for name in plain["fragments"]] == plain["seg_ids"]
+        got = volume.mesh.get(int(root))
+        mesh = got[int(root)] if isinstance(got, dict) else got
+        voxels = np.argwhere(roots == root) + OFFSET
+        assert (mesh.vertices.min(axis=0) == voxels.min(axis=0) * NM).all()
+        assert (mesh.vertices.max(axis=0) == (voxels.max(axis=0) + 1) * NM).all()
+        corners = mesh.vertices[mesh.faces.astype(int)].astype(float)
+        enclosed = np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])).sum() / 6
+        assert 0.7 < enclosed / (len(voxels) * NM.prod()) < 1.05, "the surface faces outwards and is closed"
+    some = requests.get(path + f"?bounds={OFFSET[0]}-{OFFSET[0] + CHUNK}_32-96_16-48").json()["fragments"]
+    assert 0 < len(some) < len(l2_nodes)
     assert requests.get(f"{story.server.meshing}manifest/{2**58 + 10**6}:0").status_code in (400, 404)
+    assert requests.get(f"{story.server.meshing}manifest/{story.supervoxel(MIDDLES[1])}:0").status_code == 400
     assert requests.post(f"{story.server.meshing}clear_manifest_cache/{root}").status_code == 200
     assert requests.post(f"{story.server.meshing}clear_manifest_cache").status_code == 200
 

@@ -1,7 +1,10 @@
 // What a client asks first: which server this is, and what the graph is.
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
+#include "edit/operation_log.h"
 #include "server/service.h"
 #include "volume/volume.h"
 
@@ -56,6 +59,20 @@ json GraphJson(const Service& service, const Request& request) {
           {"kvstore", KvStoreJson(service, request)}};
 }
 
+// Meshes of L2 nodes, made when they are asked for (mesh_routes.cc). Positions lie on a lattice of half a voxel's
+// smallest side (mesh/draco_mesh.h).
+void AddMeshes(VoxelSizeNm voxel_size_nm, json& info) {
+  info["mesh"] = kMeshFolder;
+  info["mesh_dir"] = kMeshFolder;
+  info["mesh_metadata"] = {
+      {"uniform_draco_grid_size", std::min({voxel_size_nm.x, voxel_size_nm.y, voxel_size_nm.z}) / 2},
+      {"unsharded_mesh_dir", "dynamic"},
+      {"max_meshed_layer", graph::kL2Layer}};
+  info["dynamic_mesh_dir"] = "dynamic";
+  info["sharded_mesh"] = true;
+  info["verify_mesh"] = true;
+}
+
 // With ?timestamp, the voxels that it leads to are those of that time.
 absl::StatusOr<Response> AnswerInfo(Service& service, const Call& call) {
   CLEAVE_RETURN_IF_ERROR(ViewOf(service, call.request).status());
@@ -68,10 +85,19 @@ absl::StatusOr<Response> AnswerInfo(Service& service, const Call& call) {
   info["data_dir"] = data;
   info["chunks_start_at_voxel_offset"] = true;
   info["graph"] = GraphJson(service, call.request);
+  AddMeshes(service.dataset.meta().voxel_size_nm, info);
   return JsonResponse(info);
 }
 
 absl::StatusOr<Response> AnswerHealth(Service& /*service*/, const Call& /*call*/) { return TextResponse("ok\n"); }
+
+// What nearly every answer needs: rows can be read, and voxels.
+absl::StatusOr<Response> AnswerReady(Service& service, const Call& /*call*/) {
+  CLEAVE_ASSIGN_OR_RETURN(const auto in_flight, edit::OperationLog::ListInFlight(service.dataset.table()));
+  const VoxelPoint corner[] = {service.dataset.layout().volume().lo};
+  CLEAVE_RETURN_IF_ERROR(service.dataset.segmentation().ReadVoxels(volume::kFinestScale, corner).status());
+  return TextResponse(absl::StrCat("ready, with ", in_flight.size(), " edits in flight\n"));
+}
 
 absl::StatusOr<Response> AnswerMetrics(Service& service, const Call& /*call*/) {
   Response response = TextResponse(service.metrics.Text());
@@ -83,7 +109,7 @@ absl::StatusOr<Response> AnswerMetrics(Service& service, const Call& /*call*/) {
 
 std::vector<Route> HealthRoutes() {
   return {{"GET", "/healthz", Right::kNone, AnswerHealth},
-          {"GET", "/readyz", Right::kNone, AnswerHealth},
+          {"GET", "/readyz", Right::kNone, AnswerReady},
           {"GET", "/metrics", Right::kView, AnswerMetrics}};
 }
 

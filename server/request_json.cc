@@ -159,6 +159,14 @@ absl::StatusOr<std::string> PreviewTokenOf(const Request& request) {
   return body["preview_token"].get<std::string>();
 }
 
+absl::StatusOr<std::string> TextOf(const Request& request, const std::string& member) {
+  CLEAVE_ASSIGN_OR_RETURN(const Body body, ParseBody(request));
+  if (!body.is_object() || !body.contains(member) || !body[member].is_string()) {
+    return absl::InvalidArgumentError(absl::StrCat("the body must be {\"", member, "\": TEXT, ...}"));
+  }
+  return body[member].get<std::string>();
+}
+
 absl::StatusOr<std::vector<graph::OperationId>> OperationsOf(const Request& request, const std::string& name,
                                                              const RequestLimits& limits) {
   const std::string* text = QueryOf(request, name);

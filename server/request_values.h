@@ -63,6 +63,8 @@ struct MarkedSides {
 [[nodiscard]] absl::StatusOr<graph::OperationId> OperationOf(const Request& request);
 // {"preview_token": TEXT}.
 [[nodiscard]] absl::StatusOr<std::string> PreviewTokenOf(const Request& request);
+// {"MEMBER": TEXT, ...}.
+[[nodiscard]] absl::StatusOr<std::string> TextOf(const Request& request, const std::string& member);
 // A JSON list in the query, [1, 2]; empty without one.
 [[nodiscard]] absl::StatusOr<std::vector<graph::OperationId>> OperationsOf(const Request& request,
                                                                            const std::string& name,

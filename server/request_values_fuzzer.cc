@@ -33,6 +33,7 @@ void ReadBody(const cleave::server::Request& request) {
   ExpectList(PointsOf(request, {8, 8, 40}, kLimits), 20);
   Expect(OperationOf(request), 0, 0);
   Expect(PreviewTokenOf(request), 0, 0);
+  Expect(TextOf(request, "root_id"), 0, 0);
   const auto split = SplitPointsOf(request, {8, 8, 40}, kLimits);
   Expect(split, split.ok() ? split->sources.size() + split->sinks.size() : 0, 40);
   for (const std::vector<MarkedPoint>& side : split.ok() ? split->more : std::vector<std::vector<MarkedPoint>>()) {

@@ -17,13 +17,16 @@ namespace {
 
 std::vector<Route> AllRoutes(bool open_data) {
   std::vector<Route> routes;
-  for (std::vector<Route> family : {HealthRoutes(), InfoRoutes(), NodeRoutes(), RootRoutes(), NeighbourRoutes(),
-                                    LineageRoutes(), ChangeRoutes(), OperationRoutes(), EditRoutes(), MeshRoutes()}) {
+  for (std::vector<Route> family :
+       {HealthRoutes(), InfoRoutes(), NodeRoutes(), RootRoutes(), NeighbourRoutes(), LineageRoutes(), ChangeRoutes(),
+        OperationRoutes(), EditRoutes(), MeshRoutes(), OperatorRoutes(), WebRoutes()}) {
     std::ranges::move(family, std::back_inserter(routes));
   }
-  for (Route& route : DataRoutes()) {
-    route.right = open_data ? Right::kNone : route.right;
-    routes.push_back(std::move(route));
+  for (std::vector<Route> family : {MeshFileRoutes(), DataRoutes()}) {
+    for (Route& route : family) {
+      route.right = open_data ? Right::kNone : route.right;
+      routes.push_back(std::move(route));
+    }
   }
   return routes;
 }
@@ -35,12 +38,21 @@ Routes::Routes(graph::Dataset& dataset, edit::Editor& editor, RouteOptions optio
       editor_(editor),
       options_(std::move(options)),
       router_(dataset.meta().graph_id, AllRoutes(options_.open_data)),
-      past_volumes_(dataset, *options_.clock) {}
+      past_volumes_(dataset, *options_.clock),
+      node_meshes_(dataset, past_volumes_) {}
 
 // Libraries that parse and allocate may throw; a request that makes one do so is answered like any other.
 absl::StatusOr<Response> Routes::Handle(Request& request, const Match& match) {
   CLEAVE_ASSIGN_OR_RETURN(request.user, options_.access.Authorize(request, match.route->right));
-  Service service{dataset_, editor_, metrics_, past_volumes_, options_.limits, options_.public_url, *options_.clock};
+  Service service{dataset_,
+                  editor_,
+                  metrics_,
+                  past_volumes_,
+                  node_meshes_,
+                  options_.limits,
+                  options_.public_url,
+                  options_.web_folder,
+                  *options_.clock};
   try {
     return match.route->handler(service, {request, match.parts});
   } catch (const std::exception& error) {

@@ -15,6 +15,7 @@
 #include "server/access.h"
 #include "server/http_message.h"
 #include "server/metrics.h"
+#include "server/node_meshes.h"
 #include "server/past_volumes.h"
 #include "server/request_log.h"
 #include "server/request_values.h"
@@ -28,6 +29,8 @@ struct RouteOptions {
   Access access = {};
   // Voxels are read without a token, as some of the field's clients ask for them.
   bool open_data = false;
+  // What stands at "/": index.html and what it needs (server/web/). Empty, or without that file: a word that says so.
+  std::string web_folder = {};
   RequestLimits limits = {};
   RequestLog* log = nullptr;  // must outlive the routes
   Clock* clock = &Clock::System();
@@ -53,6 +56,7 @@ class Routes {
   const Router router_;
   Metrics metrics_;
   PastVolumes past_volumes_;
+  NodeMeshes node_meshes_;
 };
 
 }  // namespace cleave::server

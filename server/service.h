@@ -17,6 +17,7 @@
 #include "graph/ids.h"
 #include "server/http_message.h"
 #include "server/metrics.h"
+#include "server/node_meshes.h"
 #include "server/past_volumes.h"
 #include "server/request_values.h"
 #include "server/router.h"
@@ -29,8 +30,10 @@ struct Service {
   edit::Editor& editor;
   Metrics& metrics;
   PastVolumes& past_volumes;
+  NodeMeshes& node_meshes;
   const RequestLimits& limits;
   const std::string& public_url;  // empty: the host that a request names
+  const std::string& web_folder;  // of the pages; empty: there are none
   Clock& clock;
 };
 
@@ -76,11 +79,17 @@ struct Service {
 [[nodiscard]] std::vector<Route> OperationRoutes();
 [[nodiscard]] std::vector<Route> EditRoutes();
 [[nodiscard]] std::vector<Route> MeshRoutes();
+[[nodiscard]] std::vector<Route> MeshFileRoutes();
 [[nodiscard]] std::vector<Route> DataRoutes();
 [[nodiscard]] std::vector<Route> HealthRoutes();
+[[nodiscard]] std::vector<Route> OperatorRoutes();
+[[nodiscard]] std::vector<Route> WebRoutes();
 
 // The folders that the field's clients have in their URLs.
 inline constexpr char kSegmentation[] = "/segmentation/api/v1/table/{graph}/";
+inline constexpr char kOwn[] = "/cleave/api/v1/table/{graph}/";
+// Where meshes lie in the folder of voxels.
+inline constexpr char kMeshFolder[] = "mesh";
 inline constexpr char kMeshing[] = "/meshing/api/v1/table/{graph}/";
 
 }  // namespace cleave::server

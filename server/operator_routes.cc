@@ -1,0 +1,200 @@
+// Cleave's own questions and orders, for the operator's page: what was edited, what is going on, what is stuck, what is
+// protected. All ids are decimal strings, so that no page loses digits.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+#include "base/status.h"
+#include "edit/log_pages.h"
+#include "edit/protection.h"
+#include "edit/scope_locks.h"
+#include "edit/stuck.h"
+#include "server/service.h"
+
+namespace cleave::server {
+namespace {
+
+using nlohmann::json;
+
+constexpr bool kAsText = true;
+constexpr uint64_t kOperationsShown = 50;
+constexpr uint64_t kOperationsShownMax = 1'000;
+constexpr size_t kNoteBytesMax = 4'096;
+
+absl::StatusOr<uint64_t> CountOf(const Request& request, const std::string& name, uint64_t otherwise) {
+  const std::string* text = QueryOf(request, name);
+  uint64_t count = otherwise;
+  if (text != nullptr && !absl::SimpleAtoi(*text, &count)) {
+    return absl::InvalidArgumentError(absl::StrCat(name, " must be a whole number, not '", *text, "'"));
+  }
+  return count;
+}
+
+json TimeJson(absl::Time time) { return time == absl::InfinitePast() ? json() : json(IsoText(time)); }
+
+json OperationOrNull(graph::OperationId id) { return id == graph::OperationId{} ? json() : IdJson(id, kAsText); }
+
+json RecordJson(const edit::OperationRecord& record) {
+  return {{"operation_id", IdJson(record.id, kAsText)},
+          {"kind", std::string(edit::Name(record.kind))},
+          {"status", std::string(edit::Name(record.status))},
+          {"timestamp", TimeJson(record.time)},
+          {"user", record.user},
+          {"target", OperationOrNull(record.target)},
+          {"undone_by", OperationOrNull(record.undone_by.value_or(graph::OperationId{}))},
+          {"old_root_ids", IdsJson(record.old_roots, kAsText)},
+          {"new_root_ids", IdsJson(record.new_roots, kAsText)},
+          {"source_coords", VoxelsJson(record.sources)},
+          {"sink_coords", VoxelsJson(record.sinks)},
+          {"cut_voxels", !record.fragments.empty()},
+          {"exception", record.exception}};
+}
+
+// ?after and ?before: only between these two operations. ?limit: so many of them, the newest.
+absl::StatusOr<Response> AnswerOperations(Service& service, const Call& call) {
+  CLEAVE_ASSIGN_OR_RETURN(const uint64_t after, CountOf(call.request, "after", 0));
+  CLEAVE_ASSIGN_OR_RETURN(const uint64_t before, CountOf(call.request, "before", UINT64_MAX));
+  CLEAVE_ASSIGN_OR_RETURN(const uint64_t limit, CountOf(call.request, "limit", kOperationsShown));
+  if (limit < 1 || limit > kOperationsShownMax) {
+    return absl::InvalidArgumentError(absl::StrCat("limit must be from 1 to ", kOperationsShownMax));
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const auto records, edit::ReadNewestOperations(service.dataset.table(),
+                                                                         {.after = graph::OperationId{after},
+                                                                          .before = graph::OperationId{before}},
+                                                                         static_cast<int64_t>(limit)));
+  json operations = json::array();
+  for (const edit::OperationRecord& record : records) {
+    operations.push_back(RecordJson(record));
+  }
+  return JsonResponse({{"operations", operations}});
+}
+
+json HolderJson(const std::optional<table::LockHolder>& holder) {
+  return holder.has_value() ? json{{"operation_id", IdJson(graph::OperationId{holder->operation_id}, kAsText)},
+                                   {"since", TimeJson(holder->since)}}
+                            : json();
+}
+
+absl::StatusOr<Response> AnswerLocks(Service& service, const Call& /*call*/) {
+  CLEAVE_ASSIGN_OR_RETURN(const auto locks, edit::ListLocks(service.dataset));
+  json list = json::array();
+  for (const edit::ScopeLock& lock : locks) {
+    json row = {{"temporal", HolderJson(lock.state.temporal)}, {"indefinite", HolderJson(lock.state.indefinite)}};
+    if (lock.is_chunk) {
+      const ChunkPoint chunk = service.dataset.layout().ChunkOf(lock.id).position;
+      row["chunk"] = {chunk.x, chunk.y, chunk.z};
+    } else {
+      row["root_id"] = IdJson(lock.id, kAsText);
+    }
+    list.push_back(std::move(row));
+  }
+  return JsonResponse({{"locks", list}});
+}
+
+json StuckJson(const edit::StuckOperation& operation, absl::Time now) {
+  json row = {{"operation_id", IdJson(operation.scope.id, kAsText)},
+              {"state", std::string(edit::Name(operation.state))},
+              {"kind", nullptr},
+              {"user", nullptr},
+              {"since", TimeJson(operation.since)},
+              {"age_seconds", nullptr},
+              {"locks", operation.lock_count},
+              {"locked_roots", IdsJson(operation.scope.locked_roots, kAsText)},
+              {"chunks", operation.scope.chunk_scope.size()},
+              {"problem", std::string(operation.row_problem.message())}};
+  if (operation.record.has_value()) {
+    row["kind"] = std::string(edit::Name(operation.record->kind));
+    row["user"] = operation.record->user;
+  }
+  if (operation.since != absl::InfinitePast()) {
+    row["age_seconds"] = absl::ToDoubleSeconds(now - operation.since);
+  }
+  return row;
+}
+
+// Edits that have not ended: at work, or left behind. ?min_age: only those of which nothing was heard for so many
+// seconds.
+absl::StatusOr<Response> AnswerStuck(Service& service, const Call& call) {
+  CLEAVE_ASSIGN_OR_RETURN(const uint64_t seconds, CountOf(call.request, "min_age", 0));
+  constexpr uint64_t kSecondsMax = 100 * 366 * 86'400ULL;
+  const absl::Time now = service.clock.Now();
+  CLEAVE_ASSIGN_OR_RETURN(
+      const auto operations,
+      edit::ListStuck(service.dataset, now, absl::Seconds(static_cast<int64_t>(std::min(seconds, kSecondsMax)))));
+  json list = json::array();
+  for (const edit::StuckOperation& operation : operations) {
+    list.push_back(StuckJson(operation, now));
+  }
+  return JsonResponse({{"operations", list}});
+}
+
+using Settle = absl::StatusOr<edit::StuckOutcome> (*)(graph::Dataset&, Clock&, graph::OperationId);
+
+template <Settle settle>
+absl::StatusOr<Response> AnswerSettle(Service& service, const Call& call) {
+  CLEAVE_ASSIGN_OR_RETURN(const graph::OperationId operation, OperationOf(call.request));
+  CLEAVE_ASSIGN_OR_RETURN(const edit::StuckOutcome outcome, settle(service.dataset, service.clock, operation));
+  return JsonResponse({{"operation_id", IdJson(operation, kAsText)}, {"outcome", std::string(edit::Name(outcome))}});
+}
+
+absl::StatusOr<Response> AnswerProtected(Service& service, const Call& /*call*/) {
+  CLEAVE_ASSIGN_OR_RETURN(const auto protections, edit::ListProtections(service.dataset));
+  json list = json::array();
+  for (const edit::Protection& protection : protections) {
+    list.push_back({{"root_id", IdJson(protection.root, kAsText)},
+                    {"user", protection.user},
+                    {"since", TimeJson(protection.since)},
+                    {"note", protection.note}});
+  }
+  return JsonResponse({{"protected", list}});
+}
+
+absl::StatusOr<graph::NodeId> RootOf(Service& service, const Request& request) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::string text, TextOf(request, "root_id"));
+  return NodeOf(service, text);
+}
+
+absl::StatusOr<Response> AnswerProtect(Service& service, const Call& call) {
+  edit::Protection protection;
+  protection.user = call.request.user;
+  protection.since = service.clock.Now();
+  CLEAVE_ASSIGN_OR_RETURN(protection.root, RootOf(service, call.request));
+  CLEAVE_ASSIGN_OR_RETURN(protection.note, TextOf(call.request, "note"));
+  if (protection.note.size() > kNoteBytesMax) {
+    return absl::InvalidArgumentError(absl::StrCat("a note may have ", kNoteBytesMax, " bytes"));
+  }
+  CLEAVE_RETURN_IF_ERROR(service.editor.Protect(protection));
+  return JsonResponse({{"root_id", IdJson(protection.root, kAsText)}});
+}
+
+absl::StatusOr<Response> AnswerUnprotect(Service& service, const Call& call) {
+  CLEAVE_ASSIGN_OR_RETURN(const graph::NodeId root, RootOf(service, call.request));
+  CLEAVE_RETURN_IF_ERROR(edit::Unprotect(service.dataset, root));
+  return JsonResponse({{"root_id", IdJson(root, kAsText)}});
+}
+
+// What a page asks first: which graphs there are, and as whom it asks.
+absl::StatusOr<Response> AnswerDatasets(Service& service, const Call& call) {
+  const std::string& graph = service.dataset.meta().graph_id;
+  return JsonResponse({{"datasets", {{{"graph", graph}, {"source", absl::StrCat("/segmentation/table/", graph)}}}},
+                       {"user", call.request.user}});
+}
+
+}  // namespace
+
+std::vector<Route> OperatorRoutes() {
+  const std::string base = kOwn;
+  return {{"GET", "/cleave/api/v1/datasets", Right::kView, AnswerDatasets},
+          {"GET", base + "operations", Right::kView, AnswerOperations},
+          {"GET", base + "locks", Right::kView, AnswerLocks},
+          {"GET", base + "stuck", Right::kView, AnswerStuck},
+          {"POST", base + "stuck/replay", Right::kAdmin, AnswerSettle<edit::ReplayStuck>},
+          {"POST", base + "stuck/revert", Right::kAdmin, AnswerSettle<edit::RevertStuck>},
+          {"GET", base + "protected", Right::kView, AnswerProtected},
+          {"POST", base + "protect", Right::kEdit, AnswerProtect},
+          {"POST", base + "unprotect", Right::kEdit, AnswerUnprotect}};
+}
+
+}  // namespace cleave::server
