@@ -20,6 +20,8 @@ namespace columns = table::columns;
 const table::Column kKind{"2", "cleave_kind"};                             // text: Name(OperationKind)
 const table::Column kFailure{"2", "cleave_failure"};                       // text: Name(OperationFailure)
 const table::Column kUndoneBy{"2", "cleave_undone_by"};                    // id text; 0: done again
+const table::Column kCutAgainBy{"2", "cleave_cut_again_by"};               // id text
+const table::Column kRestored{"2", "cleave_restored"};                     // array of u64[n, 2]: fragment, supervoxel
 const table::Column kOldRoots{"2", "cleave_old_roots"};                    // array of u64
 const table::Column kNewL2Nodes{"2", "cleave_new_l2_nodes"};               // array of u64
 const table::Column kFragments{"2", "cleave_fragments"};                   // array of u64
@@ -225,6 +227,7 @@ table::RowMutation OperationLog::RowOf(const OperationRecord& record) {
   row.Array(kNewL2Nodes, record.new_l2_nodes);
   row.Array(kFragments, record.fragments);
   row.Array(kFragmentOrigins, PackOrigins(record.fragment_origins));
+  row.Array(kRestored, record.restored);
   row.Array(kChangedBoxes, PackBoxes(record.changed_boxes));
   row.Number(kChangedChunks, record.changed_chunk_count);
   row.Array(kOverridden, record.overridden);
@@ -244,6 +247,11 @@ table::RowMutation OperationLog::UndoneMark(OperationId target, OperationId undo
           {table::SetCell{kUndoneBy, std::nullopt, table::EncodeIdText(Value(undo))}}};
 }
 
+table::RowMutation OperationLog::CutAgainMark(OperationId target, OperationId redo) {
+  return {table::OperationRowKey(Value(target)),
+          {table::SetCell{kCutAgainBy, std::nullopt, table::EncodeIdText(Value(redo))}}};
+}
+
 absl::StatusOr<OperationRecord> RecordOfRow(OperationId id, const table::Row& row) {
   OperationRowReader reader(row);
   OperationRecord record;
@@ -261,6 +269,7 @@ absl::StatusOr<OperationRecord> RecordOfRow(OperationId id, const table::Row& ro
   record.target =
       reader.Id(columns::kUndoOperationId).value_or(reader.Id(columns::kRedoOperationId).value_or(OperationId{}));
   record.undone_by = reader.Id(kUndoneBy);
+  record.cut_again_by = reader.Id(kCutAgainBy).value_or(OperationId{});
   record.sources = reader.Array<VoxelPoint>(columns::kSourceCoordinate);
   record.sinks = reader.Array<VoxelPoint>(columns::kSinkCoordinate);
   record.source_supervoxels = reader.Array<NodeId>(columns::kSourceId);
@@ -277,6 +286,7 @@ absl::StatusOr<OperationRecord> RecordOfRow(OperationId id, const table::Row& ro
   record.fragments = reader.Array<NodeId>(kFragments);
   record.fragment_origins = reader.Take(
       UnpackOrigins(record.fragments, reader.Array<std::array<uint64_t, 3>>(kFragmentOrigins)), kFragmentOrigins);
+  record.restored = reader.Array<Restored>(kRestored);
   record.changed_boxes = UnpackBoxes(reader.Array<std::array<int64_t, 6>>(kChangedBoxes));
   record.changed_chunk_count = reader.Number(kChangedChunks).value_or(0);
   record.overridden = reader.Array<NodeId>(kOverridden);
