@@ -212,8 +212,11 @@ absl::StatusOr<edit::BatchItem> SplitOf(const Members& item, const std::string& 
 
 template <typename Request>
 absl::StatusOr<edit::BatchItem> InverseOf(const Members& item, const std::string& user) {
-  CLEAVE_RETURN_IF_ERROR(item.Know({"kind", "operation", "user", "key", "override"}));
+  constexpr bool kIsUndo = std::is_same_v<Request, edit::UndoRequest>;
+  CLEAVE_RETURN_IF_ERROR(kIsUndo ? item.Know({"kind", "operation", "voxels", "user", "key", "override"})
+                                 : item.Know({"kind", "operation", "user", "key", "override"}));
   Request request;
+  CLEAVE_ASSIGN_OR_RETURN(request.voxels, item.Flag("voxels", false));
   CLEAVE_ASSIGN_OR_RETURN(const int64_t number, item.Integer("operation", 0));
   CLEAVE_ASSIGN_OR_RETURN(request.operation, Named("'operation'", ParseOperation(absl::StrCat(number))));
   CLEAVE_ASSIGN_OR_RETURN(request.user, item.Text("user", user));

@@ -360,6 +360,34 @@ def test_edits_are_undone_and_redone(project):
     assert run_json("fsck", project)["clean"] is True
 
 
+def test_an_undo_with_voxels_gives_the_ids_back(project, tmp_path):
+    points = (SOURCE, SINK, BYSTANDER)
+    before = [supervoxel for supervoxel, _ in lookup(project, *points)]
+    done = split(project)
+    cut = [supervoxel for supervoxel, _ in lookup(project, *points)]
+    assert cut != before
+    planned = run_json("undo", project, done["operation"], "--voxels", "--dry-run")
+    assert planned["preview"] and str(before[0]) in planned["restored_supervoxels"]
+    undo = run_json("undo", project, done["operation"], "--voxels")
+    assert undo["restored_supervoxels"] == planned["restored_supervoxels"] and not undo["fresh_supervoxels"]
+    assert undo["generation"] > done["generation"] and undo["changed_chunks"] > 0
+    assert [supervoxel for supervoxel, _ in lookup(project, *points)] == before
+    a, b = roots_of(project, SOURCE, SINK)
+    assert a == b
+    assert run_json("log", project, undo["operation"])["restored_supervoxels"] == undo["restored_supervoxels"]
+    fail(REFUSED, "undo", project, done["operation"], "--voxels", says="undone already")
+    fail(USAGE, "undo", project, undo["operation"], "--voxels", says="by an undo")
+    redo = run_json("redo", project, done["operation"])
+    assert redo["fresh_supervoxels"] and not set(redo["fresh_supervoxels"]) & set(done["fresh_supervoxels"])
+    assert run_json("log", project, done["operation"])["cut_again_by"] == redo["operation"]
+    assert len(set(roots_of(project, SOURCE, SINK))) == 2
+    file = tmp_path / "again.json"
+    file.write_text(json.dumps({"items": [{"kind": "undo", "operation": done["operation"], "voxels": True}]}))
+    assert run_json("batch", project, file)["done"]
+    assert [supervoxel for supervoxel, _ in lookup(project, *points)] == before
+    assert run_json("fsck", project)["clean"] is True
+
+
 def test_edits_by_supervoxels_and_edges(project):
     (source, _), (bystander, _) = lookup(project, SOURCE, BYSTANDER)
     edge = f"{source},{bystander}"

@@ -107,6 +107,7 @@ nlohmann::ordered_json EditJson(const edit::EditReport& report, absl::Duration t
   json["old_roots"] = ToJson(report.old_roots);
   json["new_roots"] = ToJson(report.new_roots);
   json["fresh_supervoxels"] = ToJson(fresh);
+  json["restored_supervoxels"] = ToJson(edit::SupervoxelsOf(report.restored));
   json["fragments"] = FragmentsJson(report.fragments);
   json["new_l2_nodes"] = ToJson(report.new_l2_nodes);
   json["added_edges"] = report.added_edges.size();
@@ -137,6 +138,10 @@ std::string EditText(const edit::EditReport& report, absl::Duration total) {
     absl::StrAppend(&text, "  was protected     ", IdsText(report.overridden), "\n");
   }
   absl::StrAppend(&text, FragmentsText(report.fragments));
+  if (!report.restored.empty()) {
+    absl::StrAppend(&text, "  old ids back      ", IdsText(edit::SupervoxelsOf(report.restored)), ", of ",
+                    CountText(std::ssize(report.restored)), " fragments\n");
+  }
   absl::StrAppend(&text, "  edges             ", CountText(static_cast<int64_t>(report.added_edges.size())), " added, ",
                   CountText(static_cast<int64_t>(report.removed_edges.size())), " removed\n");
   absl::StrAppend(&text, "  voxel chunks      ", CountText(report.changed_chunk_count), " rewritten; generation ",

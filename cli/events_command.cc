@@ -23,7 +23,8 @@ Json EventJson(const edit::OperationRecord& event) {
           {"user", event.user},
           {"old_roots", ToJson(event.old_roots)},
           {"new_roots", ToJson(event.new_roots)},
-          {"fresh_supervoxels", ToJson(event.fragments)}};
+          {"fresh_supervoxels", ToJson(event.fragments)},
+          {"restored_supervoxels", ToJson(edit::SupervoxelsOf(event.restored))}};
 }
 
 class EventsCommand final : public Command {

@@ -43,6 +43,7 @@ Json RecordJson(const OperationRecord& record) {
           {"old_roots", ToJson(record.old_roots)},
           {"new_roots", ToJson(record.new_roots)},
           {"fresh_supervoxels", ToJson(record.fragments)},
+          {"restored_supervoxels", ToJson(edit::SupervoxelsOf(record.restored))},
           {"added_edges", record.added_edges.size()},
           {"removed_edges", record.removed_edges.size()},
           {"read_generation", NumberOrNull(record.read_generation)},
@@ -51,6 +52,7 @@ Json RecordJson(const OperationRecord& record) {
           {"failure", std::string(edit::Name(record.failure))},
           {"target", OperationOrNull(record.target)},
           {"undone_by", OperationOrNull(record.undone_by.value_or(graph::OperationId{}))},
+          {"cut_again_by", OperationOrNull(record.cut_again_by)},
           {"batch", OperationOrNull(record.batch)},
           {"key", record.request_key},
           {"overridden", ToJson(record.overridden)}};
@@ -77,6 +79,9 @@ std::string PageOf(const OperationRecord& record) {
   if (const auto undo = record.undone_by.value_or(graph::OperationId{}); undo != graph::OperationId{}) {
     absl::StrAppend(&text, "  undone by          ", Value(undo), "\n");
   }
+  if (record.cut_again_by != graph::OperationId{}) {
+    absl::StrAppend(&text, "  cut again by       ", Value(record.cut_again_by), "\n");
+  }
   if (!record.overridden.empty()) {
     absl::StrAppend(&text, "  was protected      ", IdsText(record.overridden), "\n");
   }
@@ -88,6 +93,9 @@ std::string PageOf(const OperationRecord& record) {
   absl::StrAppend(&text, "  old roots          ", IdsText(record.old_roots), "\n");
   absl::StrAppend(&text, "  new roots          ", IdsText(record.new_roots), "\n");
   absl::StrAppend(&text, "  fresh supervoxels  ", IdsText(record.fragments), "\n");
+  if (!record.restored.empty()) {
+    absl::StrAppend(&text, "  old ids back       ", IdsText(edit::SupervoxelsOf(record.restored)), "\n");
+  }
   absl::StrAppend(&text, "  edges              ", record.added_edges.size(), " added, ", record.removed_edges.size(),
                   " removed\n");
   absl::StrAppend(&text, "  generation         read ", GenerationText(record.read_generation), ", written ",

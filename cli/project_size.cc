@@ -20,19 +20,28 @@ struct RowCounts {
   int64_t replaced = 0;
 };
 
-// The rows of one chunk that have a cell in `exists`; replaced are those that also have one in `replaced`.
+bool StandsAgain(const table::Row& row, const table::Cell& replaced) {
+  const table::Cell* born = row.Newest(columns::kFormerIdentity);
+  return born != nullptr && born->time > replaced.time;
+}
+
+// The rows of one chunk that have a cell in `exists`; replaced are those that also have one in `replaced`, but for
+// supervoxels that stand again.
 absl::StatusOr<RowCounts> CountRows(graph::Dataset& dataset, const ChunkAddress& chunk, const table::Column& exists,
                                     const table::Column& replaced) {
   const graph::IdLayout& layout = dataset.layout();
   const uint64_t first = Value(layout.MakeNode(chunk, graph::Segment{1}));
   const table::RowRange range =
       table::NodeRowRange({.first = first, .last = first - 1 + Value(layout.SegmentLimit(chunk.layer))});
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::Row> rows,
-                          dataset.table().ReadRange(range, {.columns = {exists, replaced}, .cells_per_column = 1}, 0));
+  CLEAVE_ASSIGN_OR_RETURN(
+      const std::vector<table::Row> rows,
+      dataset.table().ReadRange(range, {.columns = {exists, replaced, columns::kFormerIdentity}, .cells_per_column = 1},
+                                0));
   RowCounts counts;
   for (const table::Row& row : rows) {
+    const table::Cell* replaced_at = row.Newest(replaced);
     counts.all += row.Newest(exists) != nullptr ? 1 : 0;
-    counts.replaced += row.Newest(replaced) != nullptr ? 1 : 0;
+    counts.replaced += replaced_at != nullptr && !StandsAgain(row, *replaced_at) ? 1 : 0;
   }
   return counts;
 }

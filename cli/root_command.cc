@@ -37,9 +37,9 @@ class RootCommand final : public Command {
     const graph::NodeId one[] = {id};
     CLEAVE_ASSIGN_OR_RETURN(const auto replacements, view.Replacements(one));
     if (!replacements[0].empty()) {
-      return absl::FailedPreconditionError(absl::StrCat("supervoxel ", Value(id), " was cut into ",
-                                                        IdsText(replacements[0]),
-                                                        "; ask for one of these, or for an earlier time with --at"));
+      return absl::FailedPreconditionError(absl::StrCat(graph::DescribeReplacement(id, replacements[0]),
+                                                        "; ask for what took its place, or for an earlier time with "
+                                                        "--at"));
     }
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<graph::NodeId> roots, view.Roots(one));
     CLEAVE_RETURN_IF_ERROR(RequireExists(view, id, roots[0]));

@@ -1,5 +1,6 @@
 #include "edit/apply.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <variant>
@@ -10,6 +11,7 @@
 
 #include "base/crash_point.h"
 #include "base/status.h"
+#include "edit/earlier_voxels.h"
 #include "edit/lock_keys.h"
 #include "edit/operation_turns.h"
 #include "ocdbt/database.h"
@@ -61,6 +63,100 @@ absl::StatusOr<uint64_t> WriteVoxels(graph::Dataset& dataset, const Intent& inte
 absl::Status TakenBack(const Intent& intent) {
   return absl::AbortedError(absl::StrCat("operation ", Value(intent.operation), " was taken back; send it again"));
 }
+
+// Before anything is turned on, so that the operation can still be taken back.
+absl::Status RequireChunksAsRead(ocdbt::Database& database, const Intent& part) {
+  CLEAVE_ASSIGN_OR_RETURN(const ocdbt::Snapshot newest, database.Newest());
+  CLEAVE_ASSIGN_OR_RETURN(const bool written, HoldsMarker(newest, part.operation));
+  for (const store::KeyedWrite& write : part.voxels) {
+    if (written || !write.if_generation.has_value()) {
+      continue;
+    }
+    CLEAVE_ASSIGN_OR_RETURN(const store::Generation now, newest.KeyGeneration(write.key));
+    if (now != *write.if_generation) {
+      return absl::InternalError(
+          absl::StrCat("operation ", Value(part.operation),
+                       " holds its chunk locks, yet a chunk has changed since it was read: ", write.key));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Steps 2 and 3 of all parts of an intent whose rows of step 1 stand.
+class Turner {
+ public:
+  Turner(graph::Dataset& dataset, const Intent& intent, std::vector<OperationRecord> records)
+      : dataset_(dataset), intent_(intent), parts_(IntentParts(intent)), records_(std::move(records)) {}
+
+  absl::StatusOr<std::vector<OperationRecord>> Run() {
+    if (std::ranges::any_of(parts_, &Intent::graph_first)) {
+      CLEAVE_RETURN_IF_ERROR(WaitForEarlierVoxels(dataset_.table().ordered(), intent_));
+      for (const Intent* part : parts_) {
+        CLEAVE_RETURN_IF_ERROR(RequireChunksAsRead(dataset_.database(), *part));
+      }
+    }
+    std::vector<table::RowMutation> rows;  // still to be written
+    for (size_t begin = 0, end = 0; begin < parts_.size(); begin = end) {
+      const bool graph_first = parts_[begin]->graph_first;
+      while (end < parts_.size() && parts_[end]->graph_first == graph_first) {
+        ++end;
+      }
+      if (!graph_first) {
+        CLEAVE_RETURN_IF_ERROR(WriteVoxelsOf(begin, end));
+      }
+      CLEAVE_RETURN_IF_ERROR(Claim());
+      for (size_t i = begin; i < end; ++i) {
+        rows.insert(rows.end(), parts_[i]->flip.begin(), parts_[i]->flip.end());
+      }
+      if (graph_first || end < parts_.size()) {
+        CLEAVE_RETURN_IF_ERROR(dataset_.table().Apply(rows));
+        CrashPoint("edit.graph_turned");
+        rows.clear();
+      }
+      if (graph_first) {
+        CLEAVE_RETURN_IF_ERROR(WriteVoxelsOf(begin, end));
+      }
+    }
+    for (OperationRecord& record : records_) {
+      record.status = OperationStatus::kSuccess;
+      record.chunk_scope.clear();
+      rows.push_back(EndedRow(record));
+    }
+    CLEAVE_RETURN_IF_ERROR(dataset_.table().Apply(rows));
+    CrashPoint("edit.flipped");
+    return std::move(records_);
+  }
+
+ private:
+  absl::Status WriteVoxelsOf(size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      if (!parts_[i]->voxels.empty()) {
+        CLEAVE_ASSIGN_OR_RETURN(records_[i].written_generation, WriteVoxels(dataset_, *parts_[i]));
+        CrashPoint("edit.voxels_written");
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Claim() {
+    if (claimed_) {
+      return absl::OkStatus();
+    }
+    CLEAVE_ASSIGN_OR_RETURN(claimed_, ClaimFlip(dataset_.table().ordered(), intent_.operation));
+    if (!claimed_) {  // while this worker slept
+      CLEAVE_RETURN_IF_ERROR(RemovePrepared(dataset_, intent_));
+      return TakenBack(intent_);
+    }
+    CrashPoint("edit.flip_claimed");
+    return absl::OkStatus();
+  }
+
+  graph::Dataset& dataset_;
+  const Intent& intent_;
+  const std::vector<const Intent*> parts_;
+  std::vector<OperationRecord> records_;
+  bool claimed_ = false;
+};
 
 }  // namespace
 
@@ -121,12 +217,10 @@ absl::StatusOr<std::vector<OperationRecord>> ApplyIntent(graph::Dataset& dataset
   OperationLog log(dataset.table());
   std::vector<OperationRecord> records;
   std::vector<table::RowMutation> prepare;
-  std::vector<table::RowMutation> flip;
   for (const Intent* part : parts) {
     CLEAVE_ASSIGN_OR_RETURN(OperationRecord record, log.Read(part->operation));
     records.push_back(std::move(record));
     prepare.insert(prepare.end(), part->prepare.begin(), part->prepare.end());
-    flip.insert(flip.end(), part->flip.begin(), part->flip.end());
   }
   if (records.front().status == OperationStatus::kSuccess) {
     return records;
@@ -136,24 +230,7 @@ absl::StatusOr<std::vector<OperationRecord>> ApplyIntent(graph::Dataset& dataset
   }
   CLEAVE_RETURN_IF_ERROR(dataset.table().ordered().Apply(prepare));
   CrashPoint("edit.prepared");
-  for (size_t i = 0; i < parts.size(); ++i) {
-    if (!parts[i]->voxels.empty()) {
-      CLEAVE_ASSIGN_OR_RETURN(records[i].written_generation, WriteVoxels(dataset, *parts[i]));
-      CrashPoint("edit.voxels_written");
-    }
-    records[i].status = OperationStatus::kSuccess;
-    records[i].chunk_scope.clear();
-    flip.push_back(EndedRow(records[i]));
-  }
-  CLEAVE_ASSIGN_OR_RETURN(const bool mine, ClaimFlip(dataset.table().ordered(), intent.operation));
-  if (!mine) {  // while this worker slept
-    CLEAVE_RETURN_IF_ERROR(RemovePrepared(dataset, intent));
-    return TakenBack(intent);
-  }
-  CrashPoint("edit.flip_claimed");
-  CLEAVE_RETURN_IF_ERROR(dataset.table().Apply(flip));
-  CrashPoint("edit.flipped");
-  return records;
+  return Turner(dataset, intent, std::move(records)).Run();
 }
 
 absl::Status FinishOperation(graph::Dataset& dataset, Clock& clock, const InFlight& operation) {

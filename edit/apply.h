@@ -13,6 +13,14 @@
 // The operations of one batch go through each step together: all rows of step 1, then one commit of voxels for each
 // that has some (in order, so that each has a version of its own), then all rows of step 3 in one batch.
 //
+// An operation that gives voxels old ids back turns the graph first: the old id leads to where it led before its cut
+// until the flip, while the ids that go lead on to where the old one does from then on. So whoever reads between the
+// two steps sees the new state, by the ids that go. Its steps are 1, the claim, the rows of 3, then 2, then its row set
+// to success. Before the claim it waits until no operation of an earlier time can write voxels any more: a version
+// that belongs to an earlier time must not hold the old ids. In a batch with such an operation, those that stand next
+// to each other and go in one order go through the steps together, and the batch is turned on in as many steps: a
+// reader at now may see the first of them without the rest, one at the safe time (safe_time.h) all or none.
+//
 //   4. finish: locks released by value, the intent object and the in-flight row removed.
 //
 // Steps 2 and 3 are on disk when they return. Step 1 is only ordered before 3 in the table: until 3 is on disk, the
@@ -50,7 +58,8 @@ namespace cleave::edit {
 
 // Steps 1 to 3. Returns the records of the operation and its followers as they stand then; those of an operation that
 // has been carried out by another, without a change. ABORTED, without a change, when it was taken back meanwhile.
-// INTERNAL when a chunk is not what was read although the operation holds its lock.
+// INTERNAL when a chunk is not what was read although the operation holds its lock. UNAVAILABLE when an operation that
+// must come first does not end.
 [[nodiscard]] absl::StatusOr<std::vector<OperationRecord>> ApplyIntent(graph::Dataset& dataset, const Intent& intent,
                                                                        Stages& stages);
 

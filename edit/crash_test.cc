@@ -35,6 +35,9 @@ absl::Status Act(Editor& editor, absl::string_view action) {
   if (action == "undo") {
     return editor.Undo({.operation = first, .user = "child"}).status();
   }
+  if (action == "undo with voxels") {
+    return editor.Undo({.operation = first, .user = "child", .voxels = true}).status();
+  }
   if (action == "redo") {
     return editor.Redo({.operation = first, .user = "child"}).status();
   }
@@ -210,6 +213,27 @@ TEST_F(CrashTest, UndoAndRedoOfAVoxelCutAreWholeOrNothing) {
   const Seen between = LookAt(undone);
   ASSERT_FALSE(before == between);
   KillEverywhere(cut, "undo", before, between, true);
+  const std::string redone = Copy(undone);
+  ASSERT_EQ(RunChild({.folder = redone, .action = "redo"}), 0);
+  KillEverywhere(undone, "redo", between, LookAt(redone), true);
+}
+
+// The redo cuts anew.
+TEST_F(CrashTest, UndoWithVoxelsAndItsRedoAreWholeOrNothing) {
+  const std::string cut = Copy(origin_);
+  ASSERT_EQ(RunChild({.folder = cut, .action = "split"}), 0);
+  const Seen before = LookAt(cut);
+  const std::string undone = Copy(cut);
+  ASSERT_EQ(RunChild({.folder = undone, .action = "undo with voxels"}), 0);
+  const Seen between = LookAt(undone);
+  const Seen first = LookAt(origin_);
+  EXPECT_TRUE(std::equal(first.supervoxels.data(), first.supervoxels.data() + first.supervoxels.size(),
+                         between.supervoxels.data()));
+  const std::set<std::string> names = KillEverywhere(cut, "undo with voxels", before, between, true);
+  for (const char* name : {"edit.committed", "edit.prepared", "edit.flip_claimed", "edit.graph_turned",
+                           "edit.voxels_written", "edit.flipped"}) {
+    EXPECT_TRUE(names.contains(name)) << name;
+  }
   const std::string redone = Copy(undone);
   ASSERT_EQ(RunChild({.folder = redone, .action = "redo"}), 0);
   KillEverywhere(undone, "redo", between, LookAt(redone), true);

@@ -197,7 +197,7 @@ TEST_F(EdgeEdits, ReplacedSupervoxelsAreRefusedNamingWhatTookTheirPlace) {
   const NodeId left = SupervoxelAt({17, 2, 4});
   ASSERT_NE(left, block);
   ExpectRefused(MergeStatus({.edges = {{block, A(5)}}}), absl::StatusCode::kFailedPrecondition,
-                {"was cut in voxels", graph::ToString(left)});
+                {"was cut into", graph::ToString(left)});
   EXPECT_TRUE(MergeStatus({.edges = {{left, A(5)}}}).ok());
   ExpectClean(dataset());
 }

@@ -5,7 +5,6 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 #include "base/status.h"
 #include "edit/l2_rewrite.h"
@@ -62,9 +61,8 @@ absl::Status RequireSupervoxels(const Draft& draft, std::span<const NodeId> ids)
       return absl::InvalidArgumentError(absl::StrCat("there is no supervoxel ", Value(ids[i]), " in this graph"));
     }
     if (!replacements[i].empty()) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "supervoxel ", Value(ids[i]),
-          " was cut in voxels; name what took its place: ", absl::StrJoin(graph::ToIntegers(replacements[i]), ", ")));
+      return absl::FailedPreconditionError(
+          absl::StrCat(graph::DescribeReplacement(ids[i], replacements[i]), "; name what took its place"));
     }
   }
   return absl::OkStatus();

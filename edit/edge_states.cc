@@ -19,32 +19,42 @@ void SortStates(std::vector<EdgeEnds>& edges) {
   edges.erase(std::ranges::unique(edges).begin(), edges.end());
 }
 
+void SortIds(std::vector<NodeId>& ids) {
+  std::ranges::sort(ids);
+  ids.erase(std::ranges::unique(ids).begin(), ids.end());
+}
+
 }  // namespace
 
 absl::StatusOr<PartsOf> FindParts(const Draft& draft, std::span<const NodeId> supervoxels) {
   const graph::GraphView view = draft.Now();
-  PartsOf parts;
-  absl::flat_hash_map<NodeId, NodeId> origin;  // of the frontier
-  std::vector<NodeId> frontier;
-  for (const NodeId id : supervoxels) {
-    if (origin.try_emplace(id, id).second) {
-      frontier.push_back(id);
-    }
-  }
+  absl::flat_hash_map<NodeId, std::vector<NodeId>> becomes;  // empty: stands
+  std::vector<NodeId> frontier(supervoxels.begin(), supervoxels.end());
   while (!frontier.empty()) {
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::vector<NodeId>> replacements, view.Replacements(frontier));
+    SortIds(frontier);
+    std::erase_if(frontier, [&](NodeId id) { return becomes.contains(id); });
+    CLEAVE_ASSIGN_OR_RETURN(std::vector<std::vector<NodeId>> replacements, view.Replacements(frontier));
     std::vector<NodeId> next;
     for (size_t i = 0; i < frontier.size(); ++i) {
-      const NodeId from = origin.at(frontier[i]);
-      if (replacements[i].empty()) {
-        parts[from].push_back(frontier[i]);
-      }
-      for (const NodeId part : replacements[i]) {
-        origin[part] = from;
-        next.push_back(part);
-      }
+      next.insert(next.end(), replacements[i].begin(), replacements[i].end());
+      becomes[frontier[i]] = std::move(replacements[i]);
     }
     frontier = std::move(next);
+  }
+  PartsOf parts;
+  for (const NodeId id : supervoxels) {
+    const auto [known, fresh] = parts.try_emplace(id);
+    std::vector<NodeId> open = {id};
+    while (fresh && !open.empty()) {
+      const NodeId next = open.back();
+      open.pop_back();
+      const std::vector<NodeId>& replacements = becomes.at(next);
+      if (replacements.empty()) {
+        known->second.push_back(next);
+      }
+      open.insert(open.end(), replacements.begin(), replacements.end());
+    }
+    SortIds(known->second);
   }
   return parts;
 }
@@ -58,11 +68,11 @@ absl::StatusOr<EdgeStates> FindEdgeStates(const Draft& draft, std::span<const Ed
     recorded.insert(edge.Sorted());
   }
   CLEAVE_ASSIGN_OR_RETURN(const PartsOf parts, FindParts(draft, ends));
-  absl::flat_hash_map<NodeId, NodeId> origin;
+  absl::flat_hash_map<NodeId, std::vector<NodeId>> origins;  // several where fragments are one supervoxel again
   std::vector<NodeId> present;
   for (const auto& [former, now] : parts) {
     for (const NodeId part : now) {
-      origin[part] = former;
+      origins[part].push_back(former);
       present.push_back(part);
     }
   }
@@ -74,15 +84,19 @@ absl::StatusOr<EdgeStates> FindEdgeStates(const Draft& draft, std::span<const Ed
   EdgeStates states;
   absl::flat_hash_set<EdgeEnds> found;  // as recorded
   const auto sort_in = [&](const graph::Edge& edge, std::vector<EdgeEnds>& list) {
-    const auto from1 = origin.find(edge.node1);
-    const auto from2 = origin.find(edge.node2);
-    if (from1 == origin.end() || from2 == origin.end()) {
+    const auto from1 = origins.find(edge.node1);
+    const auto from2 = origins.find(edge.node2);
+    if (from1 == origins.end() || from2 == origins.end()) {
       return;
     }
-    const EdgeEnds as_recorded = EdgeEnds{from1->second, from2->second}.Sorted();
-    if (recorded.contains(as_recorded)) {
-      found.insert(as_recorded);
-      list.push_back(EdgeEnds{edge.node1, edge.node2}.Sorted());
+    for (const NodeId end1 : from1->second) {
+      for (const NodeId end2 : from2->second) {
+        const EdgeEnds as_recorded = EdgeEnds{end1, end2}.Sorted();
+        if (recorded.contains(as_recorded)) {
+          found.insert(as_recorded);
+          list.push_back(EdgeEnds{edge.node1, edge.node2}.Sorted());
+        }
+      }
     }
   };
   for (const graph::Edge& edge : local.active) {

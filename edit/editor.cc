@@ -302,6 +302,7 @@ absl::StatusOr<EditReport> Editor::ReportOf(const OperationRecord& record) {
   report.new_roots = record.new_roots;
   report.new_l2_nodes = record.new_l2_nodes;
   report.fragments = record.fragment_origins;
+  report.restored = record.restored;
   report.added_edges = record.added_edges;
   report.removed_edges = record.removed_edges;
   report.overridden = record.overridden;

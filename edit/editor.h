@@ -66,8 +66,9 @@ class Editor {
   [[nodiscard]] absl::StatusOr<EditReport> Merge(const MergeRequest& request);
   [[nodiscard]] absl::StatusOr<EditReport> Split(const SplitRequest& request);
   // Takes a merge or split back, or does it again: operation_log.h keeps what they changed. A split that cut
-  // supervoxels in voxels is taken back in the graph; the fragments stay. Refused for operations that did not succeed,
-  // that are in that state already, or whose edges are no more.
+  // supervoxels in voxels is taken back in the graph, and the fragments stay, unless the request wants their voxels
+  // back; a redo then cuts anew. Refused for operations that did not succeed, that are in that state already, or whose
+  // edges are no more.
   [[nodiscard]] absl::StatusOr<EditReport> Undo(const InverseRequest& request);
   [[nodiscard]] absl::StatusOr<EditReport> Redo(const InverseRequest& request);
   // What the edit would do, planned whole and kept for an hour under a token (kept_preview.h); takes no locks.

@@ -56,11 +56,13 @@ FsckReport FsckFindings::Take() {
 
 std::set<ChunkPoint> ChunksWrittenBy(const graph::IdLayout& layout, const OperationRecord& record) {
   std::set<ChunkPoint> chunks;
-  for (const NodeId fragment : record.fragments) {
-    if (layout.Validate(fragment).ok()) {
-      chunks.insert(layout.ChunkOf(fragment).position);
+  const auto add = [&](NodeId supervoxel) {
+    if (layout.Validate(supervoxel).ok()) {
+      chunks.insert(layout.ChunkOf(supervoxel).position);
     }
-  }
+  };
+  std::ranges::for_each(record.fragments, add);
+  std::ranges::for_each(record.restored, add, &Restored::supervoxel);
   return chunks;
 }
 

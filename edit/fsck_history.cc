@@ -1,6 +1,7 @@
 #include "edit/fsck_history.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string>
 
@@ -43,7 +44,41 @@ void NoteSurplus(const table::Row& row, const table::Column& column, NodeHistory
   }
 }
 
+// A supervoxel that came from others before anything took its place was born in a cut; one that did so later was made
+// again by the undo of its own.
+void AddLives(const table::Row& row, NodeHistory& history) {
+  if (const auto cells = row.cells.find(columns::kNewIdentity); cells != row.cells.end()) {
+    std::ranges::transform(cells->second, std::back_inserter(history.replaced), &table::Cell::time);
+    std::ranges::reverse(history.replaced);
+  }
+  const auto cells = row.cells.find(columns::kFormerIdentity);
+  if (cells == row.cells.end()) {
+    return;
+  }
+  for (auto cell = cells->second.rbegin(); cell != cells->second.rend(); ++cell) {
+    const absl::StatusOr<std::vector<NodeId>> former = table::DecodeArray<NodeId>(cell->value);
+    const bool is_restored = !history.replaced.empty() && history.replaced.front() < cell->time;
+    if (!former.ok() || former->empty() || (!is_restored && former->size() != 1)) {
+      history.unreadable.emplace_back(columns::kFormerIdentity, cell->time);
+    } else if (is_restored) {
+      history.restored.push_back(cell->time);
+    } else {
+      history.former = former->front();
+      history.born = cell->time;
+    }
+  }
+}
+
 }  // namespace
+
+bool NodeHistory::IsReplacedAt(absl::Time time) const {
+  const auto last_until = [&](const std::vector<absl::Time>& times) {
+    const auto later = std::ranges::upper_bound(times, time);
+    return later == times.begin() ? absl::InfinitePast() : *std::prev(later);
+  };
+  const absl::Time last = last_until(replaced);
+  return last != absl::InfinitePast() && last_until(restored) < last;
+}
 
 std::vector<Moment> MomentsOf(absl::Time ingested, std::span<const OperationRecord> log, const GenerationSpan& span,
                               int64_t past_operations_max) {
@@ -165,16 +200,7 @@ void NodeHistories::Add(const table::Row& row, NodeId node) {
       }
     }
   }
-  if (const table::Cell* cell = row.Newest(columns::kFormerIdentity)) {
-    const absl::StatusOr<std::vector<NodeId>> former = table::DecodeArray<NodeId>(cell->value);
-    if (former.ok() && former->size() == 1) {
-      history.former = former->front();
-      history.born = cell->time;
-    } else {
-      history.unreadable.emplace_back(columns::kFormerIdentity, cell->time);
-    }
-  }
-  history.replaced = OldestTime(row, columns::kNewIdentity);
+  AddLives(row, history);
   history.superseded = OldestTime(row, columns::kNewParent);
 }
 

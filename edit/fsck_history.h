@@ -39,10 +39,11 @@ struct NodeHistory {
   std::vector<std::pair<absl::Time, graph::NodeId>> parents;  // newest first
   std::vector<graph::NodeId> children;                        // ascending
   graph::CrossEdges cross_edges;
-  graph::NodeId former{};                         // supervoxel born in a cut: what it came from
+  graph::NodeId former{};                         // supervoxel born in a cut: what it came from, the first time
   std::optional<absl::Time> created;              // node above layer 1
   absl::Time born = absl::InfinitePast();         // supervoxel: the time of its cut
-  std::optional<absl::Time> replaced;             // supervoxel: the time it was cut
+  std::vector<absl::Time> replaced;               // supervoxel: when it was cut, or its cut undone; ascending
+  std::vector<absl::Time> restored;               // supervoxel: when the undo of its cut made it again; ascending
   std::optional<absl::Time> superseded;           // root
   absl::Time last_change = absl::InfinitePast();  // of the row
   // Cells that cannot be decoded: they count as missing.
@@ -51,6 +52,9 @@ struct NodeHistory {
   std::vector<std::pair<table::Column, absl::Time>> surplus;
 
   [[nodiscard]] graph::NodeId ParentAt(absl::Time time) const;
+  // Whether others stand for the supervoxel at a time.
+  [[nodiscard]] bool IsReplacedAt(absl::Time time) const;
+  [[nodiscard]] bool IsReplacedAfter(absl::Time time) const { return !replaced.empty() && replaced.back() > time; }
 };
 
 // What cannot be decoded is told in the histories, not as an error. Not thread-safe. Layout and reader must outlive it.

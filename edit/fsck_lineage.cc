@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "edit/fsck_checks.h"
+#include "edit/plan_rows.h"
 #include "table/columns.h"
 #include "table/row_keys.h"
 #include "table/serializers.h"
@@ -54,9 +55,9 @@ absl::StatusOr<std::vector<std::vector<NodeId>>> IdsAt(const table::TableReader&
   return ids;
 }
 
-// Looks through the rows of a chunk for the supervoxel that says it became `fragment`.
+// Looks through the rows of a chunk for the supervoxel that says it became `fragment` at a time.
 absl::StatusOr<NodeId> FormerByItsOwnRow(const graph::IdLayout& layout, const table::TableReader& reader,
-                                         NodeId fragment) {
+                                         NodeId fragment, absl::Time time) {
   const graph::ChunkAddress chunk = layout.ChunkOf(fragment);
   const table::RowRange range =
       table::NodeRowRange({.first = Value(layout.MakeNode(chunk, graph::Segment{1})),
@@ -64,8 +65,9 @@ absl::StatusOr<NodeId> FormerByItsOwnRow(const graph::IdLayout& layout, const ta
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::Row> rows,
                           reader.ReadRange(range, {.columns = {columns::kNewIdentity}}, 0));
   for (const table::Row& row : rows) {
+    const table::Cell* cell = LineageCellAt(row, columns::kNewIdentity, time);
     const absl::StatusOr<std::vector<NodeId>> became =
-        table::DecodeArray<NodeId>(row.Newest(columns::kNewIdentity)->value);
+        cell == nullptr ? std::vector<NodeId>{} : table::DecodeArray<NodeId>(cell->value);
     if (became.ok() && std::ranges::count(*became, fragment) > 0) {
       CLEAVE_ASSIGN_OR_RETURN(const uint64_t id, table::ParseNodeRowKey(row.key));
       return NodeId{id};
@@ -98,7 +100,7 @@ absl::StatusOr<FormerOf> FormersOf(const graph::IdLayout& layout, const table::T
     for (size_t i = 0; i < fragments.size(); ++i) {
       NodeId former = candidates[i];
       if (former == NodeId{} || std::ranges::count(became[i], fragments[i]) == 0) {
-        CLEAVE_ASSIGN_OR_RETURN(const NodeId other, FormerByItsOwnRow(layout, reader, fragments[i]));
+        CLEAVE_ASSIGN_OR_RETURN(const NodeId other, FormerByItsOwnRow(layout, reader, fragments[i], record.time));
         former = other != NodeId{} ? other : former;
       }
       if (former != NodeId{}) {
@@ -139,6 +141,15 @@ std::vector<LineageCell> LineageOf(const OperationRecord& record, const FormerOf
       add(fragment, columns::kFormerIdentity, table::EncodeArray(std::vector<NodeId>{former->second}),
           absl::StrCat("cut from ", Value(former->second)));
       add(fragment, columns::kOperationId, operation, absl::StrCat("made by operation ", Value(record.id)));
+    }
+  }
+  for (const auto& [supervoxel, fragments] : FragmentsOfRestored(record.restored)) {
+    add(supervoxel, columns::kFormerIdentity, table::EncodeArray(fragments),
+        absl::StrCat("made again of ", IdWords(fragments)));
+    add(supervoxel, columns::kOperationId, operation, absl::StrCat("made again by operation ", Value(record.id)));
+    for (const NodeId fragment : fragments) {
+      add(fragment, columns::kNewIdentity, table::EncodeArray(std::vector<NodeId>{supervoxel}),
+          absl::StrCat("joined into ", Value(supervoxel)));
     }
   }
   for (const auto& [former, fragments] : fragments_of) {

@@ -26,16 +26,16 @@ constexpr absl::string_view kReportAdvice =
 // What an operation may do to a voxel.
 class Moves {
  public:
-  explicit Moves(const absl::flat_hash_map<NodeId, NodeId>& former_of) {
-    for (const auto& [fragment, former] : former_of) {
-      former_of_[Value(fragment)] = Value(former);
-      formers_.insert(Value(former));
-    }
+  // Voxels of `from` go to `to`, all of them, and to no other.
+  void Allow(NodeId from, NodeId to) {
+    allowed_.insert({Value(from), Value(to)});
+    from_.insert(Value(from));
+    to_.insert(Value(to));
   }
 
   struct Tally {
     std::map<std::pair<uint64_t, uint64_t>, int64_t> wrong;  // voxels by label before and after
-    absl::flat_hash_set<uint64_t> fragments;                 // that have voxels
+    absl::flat_hash_set<uint64_t> fresh;                     // that have voxels
   };
 
   // Rows are read in runs of equal pairs.
@@ -48,8 +48,8 @@ class Moves {
       if (pair != last) {
         last = pair;
         last_is_right = IsRight(pair.first, pair.second);
-        if (former_of_.contains(pair.second)) {
-          tally.fragments.insert(pair.second);
+        if (to_.contains(pair.second)) {
+          tally.fresh.insert(pair.second);
         }
       }
       if (!last_is_right) {
@@ -61,15 +61,15 @@ class Moves {
 
  private:
   bool IsRight(uint64_t before, uint64_t after) const {
-    if (formers_.contains(before)) {
-      const auto former = former_of_.find(after);
-      return former != former_of_.end() && former->second == before;
+    if (from_.contains(before)) {
+      return allowed_.contains({before, after});
     }
-    return before == after && !former_of_.contains(after);
+    return before == after && !to_.contains(after);
   }
 
-  absl::flat_hash_map<uint64_t, uint64_t> former_of_;
-  absl::flat_hash_set<uint64_t> formers_;
+  absl::flat_hash_set<std::pair<uint64_t, uint64_t>> allowed_;
+  absl::flat_hash_set<uint64_t> from_;
+  absl::flat_hash_set<uint64_t> to_;
 };
 
 std::vector<uint64_t> IdsOf(const std::vector<const OperationRecord*>& records) {
@@ -88,18 +88,23 @@ absl::Status FsckRun::CheckMovedVoxels(uint64_t generation, const std::vector<co
   for (const OperationRecord* record : records) {
     fragments.insert(fragments.end(), record->fragments.begin(), record->fragments.end());
   }
+  std::erase_if(fragments, [&](NodeId id) { return !layout.Validate(id).ok(); });
   NodeHistories histories(layout, table_);
   CLEAVE_RETURN_IF_ERROR(histories.Load(fragments));
-  absl::flat_hash_map<NodeId, NodeId> former_of;
-  std::vector<ChunkPoint> chunks;
-  std::erase_if(fragments, [&](NodeId id) { return !layout.Validate(id).ok(); });
+  Moves moves;
   for (const NodeId fragment : fragments) {
-    former_of[fragment] = histories.Of(fragment).former;
-    chunks.push_back(layout.ChunkOf(fragment).position);
+    moves.Allow(histories.Of(fragment).former, fragment);
   }
-  std::ranges::sort(chunks);
-  chunks.erase(std::ranges::unique(chunks).begin(), chunks.end());
-  const Moves moves(former_of);
+  std::set<NodeId> fresh(fragments.begin(), fragments.end());
+  std::set<ChunkPoint> written;
+  for (const OperationRecord* record : records) {
+    written.merge(ChunksWrittenBy(layout, *record));
+    for (const Restored& restored : record->restored) {
+      moves.Allow(restored.fragment, restored.supervoxel);
+      fresh.insert(restored.supervoxel);
+    }
+  }
+  const std::vector<ChunkPoint> chunks(written.begin(), written.end());
   CLEAVE_ASSIGN_OR_RETURN(const volume::Volume* before, VolumeAt(generation - 1));
   CLEAVE_ASSIGN_OR_RETURN(const volume::Volume* after, VolumeAt(generation));
   const std::string name = absl::StrCat("operation ", absl::StrJoin(IdsOf(records), " or "));
@@ -113,16 +118,16 @@ absl::Status FsckRun::CheckMovedVoxels(uint64_t generation, const std::vector<co
     for (const auto& [pair, voxels] : tally.wrong) {
       findings_.Add({5,
                      absl::StrCat(name, " moved ", voxels, " voxels from id ", pair.first, " to id ", pair.second,
-                                  ", which is no fragment of it"),
+                                  ", which is not what it became"),
                      {pair.first, pair.second},
                      box,
                      std::string(kReportAdvice)});
     }
-    for (const NodeId fragment : fragments) {
-      if (layout.ChunkOf(fragment).position == chunk && !tally.fragments.contains(Value(fragment))) {
+    for (const NodeId id : fresh) {
+      if (layout.Validate(id).ok() && layout.ChunkOf(id).position == chunk && !tally.fresh.contains(Value(id))) {
         findings_.Add({5,
-                       absl::StrCat(name, " made the fragment ", Value(fragment), ", which has no voxels"),
-                       {Value(fragment)},
+                       absl::StrCat(name, " made the supervoxel ", Value(id), ", which has no voxels"),
+                       {Value(id)},
                        box,
                        std::string(kReportAdvice)});
       }
@@ -194,7 +199,9 @@ absl::Status FsckRun::CheckOperations() {
     if (record.status == OperationStatus::kSuccess && record.written_generation.has_value()) {
       by_generation[*record.written_generation].push_back(&record);
     }
-    if (record.status == OperationStatus::kSuccess && record.kind == OperationKind::kSplit) {
+    const bool parts_points =
+        record.kind == OperationKind::kSplit || (record.kind == OperationKind::kRedo && !record.sources.empty());
+    if (record.status == OperationStatus::kSuccess && parts_points) {
       CLEAVE_RETURN_IF_ERROR(CheckSplitApart(record));
     }
     progress_.Advance(1);

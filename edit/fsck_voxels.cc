@@ -191,7 +191,7 @@ class VoxelCheck {
                             " it is no alias of ", Value(history.former), ", which it came from"),
                {id, history.former}, std::string(kRowsAdvice));
         }
-      } else if (!history.replaced.has_value() || moment.time < *history.replaced) {
+      } else if (!history.IsReplacedAt(moment.time)) {
         if (!listed) {
           Find(3,
                absl::StrCat("supervoxel ", Value(id), " has parent ", Value(parent), " at ",
@@ -199,7 +199,7 @@ class VoxelCheck {
                {id, parent}, std::string(kRowsAdvice));
         }
         // A chunk may hold the voxels of a cut that another operation's version brought along before its time.
-        if (!history.replaced.has_value() && !SupervoxelsAt(moment.generation).contains(id)) {
+        if (!history.IsReplacedAfter(moment.time) && !SupervoxelsAt(moment.generation).contains(id)) {
           Find(1,
                absl::StrCat("supervoxel ", Value(id), " is in the graph at ", absl::FormatTime(moment.time),
                             " but has no voxels in generation ", moment.generation),

@@ -1,6 +1,7 @@
 #include "edit/history.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -27,7 +28,7 @@ void SortUnique(std::vector<NodeId>& ids) {
 }
 
 bool IsMerge(const OperationRecord& record) {
-  return !record.added_edges.empty() || record.kind == OperationKind::kMerge;
+  return !record.added_edges.empty() || !record.restored.empty() || record.kind == OperationKind::kMerge;
 }
 
 // The supervoxels that an operation was about.
@@ -40,6 +41,9 @@ std::vector<NodeId> SupervoxelsOf(const OperationRecord& record) {
         ids.insert(ids.end(), {edge.node1, edge.node2});
       }
     }
+  }
+  if (ids.empty()) {
+    std::ranges::transform(record.restored, std::back_inserter(ids), &Restored::fragment);
   }
   return ids;
 }

@@ -120,6 +120,7 @@ proto::Intent ToProto(const Intent& intent) {
       message.add_chunk_scope(chunk[axis]);
     }
   }
+  message.set_graph_first(intent.graph_first);
   for (const Intent& follower : intent.followers) {
     *message.add_followers() = ToProto(follower);
   }
@@ -153,6 +154,7 @@ Intent FromProto(const proto::Intent& message) {
   for (int i = 0; i + 2 < message.chunk_scope_size(); i += 3) {
     intent.chunk_scope.push_back({message.chunk_scope(i), message.chunk_scope(i + 1), message.chunk_scope(i + 2)});
   }
+  intent.graph_first = message.graph_first();
   for (const proto::Intent& follower : message.followers()) {
     intent.followers.push_back(FromProto(follower));
   }
@@ -182,6 +184,7 @@ Intent MakeIntent(graph::OperationId operation, absl::Time time, Plan plan) {
           std::move(plan.old_roots),
           std::move(plan.new_roots),
           std::move(plan.chunk_scope),
+          plan.graph_first,
           {}};
 }
 

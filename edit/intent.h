@@ -28,6 +28,7 @@ struct Intent {
   std::vector<graph::NodeId> old_roots;
   std::vector<graph::NodeId> new_roots;
   std::vector<ChunkPoint> chunk_scope;
+  bool graph_first = false;
   // The other operations of a batch that is done as a whole, in order; these have no followers.
   std::vector<Intent> followers = {};
 };

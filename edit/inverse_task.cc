@@ -3,13 +3,15 @@
 // 1. A chain of undos and redos leads to the merge or split that it is about: each undo on the way turns the sense
 //    around, a redo keeps it.
 // 2. What a merge made active, or a split inactive, is in the log. The inverse of a merge parts these edges; the
-// inverse
-//    of a split joins them again, and stores none anew. Where a supervoxel was cut in voxels since, its parts stand for
-//    it (edge_states.h).
+//    inverse of a split joins them again, and stores none anew. Where a supervoxel was cut in voxels since, its parts
+//    stand for it (edge_states.h).
 // 3. A split that cut supervoxels in voxels is taken back in the graph alone: the fragments stay. Fragments of one
 //    supervoxel that no edge of the split joins again, because they do not touch, get a fake edge, which a redo parts
 //    too.
-// 4. The row of the merge or split says which undo took it back last, or that it stands again.
+// 4. With the voxels, the fragments become again what they were cut from (restore_plan.h), whether the objects were
+//    joined before or not. A redo then has nothing to part: it is a split of its own, between the points of the first
+//    one, with fresh fragments. It stands for the first one in later undos and redos; the row of that one says so.
+// 5. The row of the merge or split says which undo took it back last, or that it stands again.
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -20,8 +22,12 @@
 #include "base/status.h"
 #include "edit/edge_plan.h"
 #include "edit/edge_states.h"
+#include "edit/restore_plan.h"
 #include "edit/task.h"
 #include "graph/l2_components.h"
+#include "table/columns.h"
+#include "table/row_keys.h"
+#include "table/serializers.h"
 
 namespace cleave::edit {
 namespace {
@@ -54,15 +60,24 @@ class InverseTask final : public Task {
   const EditTerms& terms() const override { return request_.terms; }
   std::string Text() const override {
     return absl::StrCat(Name(wish_), "|", Value(request_.operation), "|", request_.terms.override_protection, "|",
-                        request_.user);
+                        request_.user, request_.voxels ? "|voxels" : "");
   }
 
-  absl::StatusOr<cleave::edit::Plan> Plan(const Draft& draft, const LockChunks&, OperationRecord& record,
+  absl::StatusOr<cleave::edit::Plan> Plan(const Draft& draft, const LockChunks& lock_chunks, OperationRecord& record,
                                           Stages& stages) override {
     record.kind = sense_;
     record.target = original_.id;
     absl::StatusOr<cleave::edit::Plan> plan;
-    if (Joins()) {
+    if (split_anew_ != nullptr) {
+      plan = split_anew_->Plan(draft, lock_chunks, record, stages);
+      if (plan.ok()) {
+        plan->flip.push_back(OperationLog::CutAgainMark(original_.id, record.id));
+      }
+    } else if (request_.voxels) {
+      record.added_edges = edges_;
+      plan = PlanRestore(draft, {record.id, cut_.fragment_origins, cut_.changed_boxes, edges_, roots_, lock_chunks},
+                         stages);
+    } else if (Joins()) {
       record.added_edges = edges_;
       plan = PlanJoin(draft, record.id, edges_, fake_edges_, stages);
     } else {
@@ -80,8 +95,17 @@ class InverseTask final : public Task {
   absl::StatusOr<std::vector<NodeId>> Look(const Draft& draft) override {
     edges_.clear();
     fake_edges_.clear();
+    roots_.clear();
+    split_anew_.reset();
     CLEAVE_RETURN_IF_ERROR(FollowChain(draft));
+    CLEAVE_RETURN_IF_ERROR(ReadCut(draft));
     CLEAVE_RETURN_IF_ERROR(RequireSense());
+    if (sense_ == OperationKind::kRedo && IsUndoneWithVoxels()) {
+      return LookAnew(draft);
+    }
+    if (request_.voxels) {
+      return LookForVoxels(draft);
+    }
     CLEAVE_RETURN_IF_ERROR(FindEdges(draft));
     if (Joins()) {
       CLEAVE_RETURN_IF_ERROR(JoinFragments(draft));
@@ -94,7 +118,8 @@ class InverseTask final : public Task {
     return EndsOf(edges_);
   }
 
-  absl::Status Check(const Draft&, const std::vector<NodeId>&, const std::vector<NodeId>&) override {
+  absl::Status Check(const Draft&, const std::vector<NodeId>&, const std::vector<NodeId>& roots) override {
+    roots_ = roots;
     return absl::OkStatus();
   }
 
@@ -123,12 +148,95 @@ class InverseTask final : public Task {
                                             " leads to no merge or split"));
   }
 
+  // What stands for the original today, and what undid it last.
+  absl::Status ReadCut(const Draft& draft) {
+    cut_ = original_;
+    undo_ = {};
+    if (original_.cut_again_by != OperationId{}) {
+      CLEAVE_ASSIGN_OR_RETURN(cut_, OperationLog::ReadFrom(draft.reader(), original_.cut_again_by));
+    }
+    if (original_.undone_by.value_or(OperationId{}) != OperationId{}) {
+      CLEAVE_ASSIGN_OR_RETURN(undo_, OperationLog::ReadFrom(draft.reader(), *original_.undone_by));
+    }
+    return absl::OkStatus();
+  }
+
+  bool IsUndoneWithVoxels() const { return !undo_.restored.empty(); }
+
+  // A redo of a cut whose fragments are no more: the roots of the split that it is.
+  absl::StatusOr<std::vector<NodeId>> LookAnew(const Draft& draft) {
+    if (cut_.sources.empty() || cut_.sinks.empty()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("operation ", Value(original_.id), ", a ", Name(original_.kind), ", cannot be ", PastOf(sense_),
+                       ": its log has no points to cut between; split the object anew"));
+    }
+    split_anew_ = MakeSplitTask(
+        {.sources = cut_.sources,
+         .sinks = cut_.sinks,
+         .user = request_.user,
+         .refuse_isolating_cut = false,
+         .more_sides = MoreSidesOf(cut_)});
+    absl::StatusOr<std::vector<NodeId>> roots = split_anew_->Resolve(draft);
+    return roots.ok() ? roots
+                      : Annotate(roots.status(), absl::StrCat("operation ", Value(original_.id), " cannot be ",
+                                                              PastOf(sense_), " between its points"));
+  }
+
+  absl::StatusOr<std::vector<NodeId>> LookForVoxels(const Draft& draft) {
+    CLEAVE_RETURN_IF_ERROR(RequireFragments(draft));
+    CLEAVE_RETURN_IF_ERROR(FindEdges(draft));
+    std::vector<NodeId> supervoxels = EndsOf(edges_);
+    supervoxels.insert(supervoxels.end(), cut_.fragments.begin(), cut_.fragments.end());
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> partners, FindStalePartners(draft, cut_.fragment_origins));
+    supervoxels.insert(supervoxels.end(), partners.begin(), partners.end());
+    return supervoxels;
+  }
+
+  absl::Status RefuseVoxels(absl::string_view why) const {
+    return absl::FailedPreconditionError(absl::StrCat("operation ", Value(cut_.id), ", a ", Name(cut_.kind),
+                                                      ", cannot be undone with its voxels: ", why));
+  }
+
+  // That the cut made fragments, and all of them stand.
+  absl::Status RequireFragments(const Draft& draft) const {
+    if (cut_.fragments.empty()) {
+      return RefuseVoxels("it cut no supervoxel in voxels, so there are no old ids; undo it without the voxels");
+    }
+    if (cut_.fragment_origins.size() != cut_.fragments.size()) {
+      return RefuseVoxels("its log does not say what its fragments were cut from; undo it without the voxels");
+    }
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::vector<NodeId>> replacements,
+                            draft.Now().Replacements(cut_.fragments));
+    for (size_t i = 0; i < replacements.size(); ++i) {
+      if (!replacements[i].empty()) {
+        CLEAVE_ASSIGN_OR_RETURN(const table::Row row,
+                                draft.reader().ReadRow(table::NodeRowKey(Value(replacements[i].front())),
+                                                       {.columns = {table::columns::kOperationId}}));
+        const auto made_by = row.cells.find(table::columns::kOperationId);
+        if (made_by == row.cells.end()) {
+          return RefuseVoxels(absl::StrCat("its fragment ", Value(cut_.fragments[i]), " is no more"));
+        }
+        CLEAVE_ASSIGN_OR_RETURN(const uint64_t operation, table::DecodeIdText(made_by->second.back().value));
+        return RefuseVoxels(absl::StrCat("its fragment ", Value(cut_.fragments[i]),
+                                         " was cut again since, by operation ", operation,
+                                         "; undo that with its voxels first, or this without"));
+      }
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status RequireSense() const {
+    if (request_.voxels && sense_ == OperationKind::kRedo) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("voxels get their old ids back by an undo; this would do operation ", Value(original_.id),
+                       " again, leave the voxels out"));
+    }
     if (!original_.undone_by.has_value()) {
       return absl::OkStatus();  // the edges tell
     }
     const bool undone = *original_.undone_by != OperationId{};
-    if (sense_ == OperationKind::kUndo && undone) {
+    const bool is_half = request_.voxels && !IsUndoneWithVoxels();  // the objects are joined, the ids still new
+    if (sense_ == OperationKind::kUndo && undone && !is_half) {
       return absl::FailedPreconditionError(absl::StrCat("operation ", Value(original_.id), ", a ", Name(original_.kind),
                                                         ", is undone already, by operation ",
                                                         Value(*original_.undone_by)));
@@ -159,10 +267,9 @@ class InverseTask final : public Task {
 
   absl::Status FindEdges(const Draft& draft) {
     const bool merge = original_.kind == OperationKind::kMerge;
-    CLEAVE_RETURN_IF_ERROR(AddEdges(draft, merge ? original_.added_edges : original_.removed_edges));
-    if (!merge && !Joins() && original_.undone_by.value_or(OperationId{}) != OperationId{}) {
-      CLEAVE_ASSIGN_OR_RETURN(const OperationRecord undo, OperationLog::ReadFrom(draft.reader(), *original_.undone_by));
-      CLEAVE_RETURN_IF_ERROR(AddEdges(draft, undo.added_edges));
+    CLEAVE_RETURN_IF_ERROR(AddEdges(draft, merge ? original_.added_edges : cut_.removed_edges));
+    if (!merge && !Joins()) {
+      CLEAVE_RETURN_IF_ERROR(AddEdges(draft, undo_.added_edges));
     }
     std::ranges::sort(edges_);
     edges_.erase(std::ranges::unique(edges_).begin(), edges_.end());
@@ -172,8 +279,8 @@ class InverseTask final : public Task {
   // One part of every fragment, in lists by the supervoxel that they were.
   absl::StatusOr<std::map<NodeId, std::vector<NodeId>>> Siblings(const Draft& draft) const {
     std::map<NodeId, std::vector<NodeId>> siblings;
-    CLEAVE_ASSIGN_OR_RETURN(const auto parts, FindParts(draft, original_.fragments));
-    for (const Fragment& fragment : original_.fragment_origins) {
+    CLEAVE_ASSIGN_OR_RETURN(const auto parts, FindParts(draft, cut_.fragments));
+    for (const Fragment& fragment : cut_.fragment_origins) {
       siblings[fragment.former].push_back(parts.at(fragment.id).front());
     }
     return siblings;
@@ -240,6 +347,10 @@ class InverseTask final : public Task {
   const InverseRequest request_;
   OperationKind sense_ = wish_;
   OperationRecord original_;
+  OperationRecord cut_;   // what stands for the original: itself, or the redo that cut anew
+  OperationRecord undo_;  // the last undo of the original, while it is undone
+  std::unique_ptr<Task> split_anew_;
+  std::vector<NodeId> roots_;         // as Check got them
   std::vector<EdgeEnds> edges_;       // to be changed
   std::vector<EdgeEnds> fake_edges_;  // those of them that do not exist yet
 };

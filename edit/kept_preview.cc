@@ -51,7 +51,8 @@ table::Row RowAfter(const table::RowMutation& mutation) {
 
 Intent ToKept(const PlannedOperation& planned, absl::Time made) {
   const Plan& plan = planned.plan;
-  Intent kept{planned.record.id, made, plan.prepare, plan.voxels, {}, plan.old_roots, plan.new_roots, plan.chunk_scope};
+  Intent kept{planned.record.id, made,           plan.prepare,     plan.voxels,     {},
+              plan.old_roots,    plan.new_roots, plan.chunk_scope, plan.graph_first};
   kept.flip.push_back(OperationLog::RowOf(planned.record));
   kept.flip.insert(kept.flip.end(), plan.flip.begin(), plan.flip.end());
   return kept;
@@ -70,6 +71,8 @@ absl::StatusOr<PlannedOperation> FromKept(Intent kept) {
   planned.plan.old_roots = std::move(kept.old_roots);
   planned.plan.new_roots = std::move(kept.new_roots);
   planned.plan.chunk_scope = std::move(kept.chunk_scope);
+  planned.plan.graph_first = kept.graph_first;
+  planned.plan.restored = planned.record.restored;
   planned.plan.fragments = planned.record.fragment_origins;
   planned.plan.new_l2_nodes = planned.record.new_l2_nodes;
   planned.plan.changed_boxes = planned.record.changed_boxes;

@@ -34,6 +34,25 @@ void L2Rewrite::ReplaceSupervoxel(NodeId former, std::span<const NodeId> fragmen
   members_.insert(fragments.begin(), fragments.end());
 }
 
+void L2Rewrite::Rename(const absl::flat_hash_map<NodeId, NodeId>& new_id_of) {
+  const auto rename = [&](NodeId& id) {
+    if (const auto found = new_id_of.find(id); found != new_id_of.end()) {
+      id = found->second;
+    }
+  };
+  members_.clear();
+  for (auto& [l2_node, supervoxels] : supervoxels_) {
+    std::ranges::for_each(supervoxels, rename);
+    std::ranges::sort(supervoxels);
+    supervoxels.erase(std::ranges::unique(supervoxels).begin(), supervoxels.end());
+    members_.insert(supervoxels.begin(), supervoxels.end());
+  }
+  for (EdgeEnds& edge : cross_edges_) {
+    rename(edge.node1);
+    rename(edge.node2);
+  }
+}
+
 void L2Rewrite::LinkAllOf(NodeId l2_node) {
   const std::vector<NodeId>& supervoxels = supervoxels_.at(l2_node);
   for (size_t i = 1; i < supervoxels.size(); ++i) {

@@ -26,6 +26,9 @@ class L2Rewrite {
 
   // The supervoxel is now these; it and its edges vanish.
   void ReplaceSupervoxel(graph::NodeId former, std::span<const graph::NodeId> fragments);
+  // Supervoxels that get another id, several of them perhaps the same one, with their edges; the ids of all that is
+  // added from here on are the new ones.
+  void Rename(const absl::flat_hash_map<graph::NodeId, graph::NodeId>& new_id_of);
   // An active edge inside one chunk. Without links, each supervoxel is a piece of its own.
   void Link(graph::EdgeEnds edge) { links_.push_back(edge); }
   // All supervoxels of a retired node stay together, as they were.

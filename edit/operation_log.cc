@@ -25,6 +25,7 @@ const table::Column kCommitTime{"0", "cleave_commit_time"};      // i64, ms sinc
 const table::Column kLaterThan{"2", "cleave_later_than"};        // i64, ms since 1970; row in flight
 const table::Column kFollowers{"2", "cleave_batch_operations"};  // array of u64; row in flight
 const table::Column kSince{"2", "cleave_since"};                 // i64, ms since 1970; row in flight
+const table::Column kCommitting{"2", "cleave_committing"};       // text; row in flight
 const table::Column kRowKind{"2", "cleave_kind"};                // text: Name(OperationKind); both rows
 
 constexpr char kCommitTimeRowKey[] = "icommit_time";
@@ -97,6 +98,9 @@ table::RowMutation OperationLog::RowOfInFlight(const InFlight& operation) {
   if (!operation.followers.empty()) {
     put(kFollowers, table::EncodeArray(operation.followers));
   }
+  if (operation.is_committing) {
+    put(kCommitting, "yes");
+  }
   if (operation.since != absl::InfinitePast()) {
     put(kSince, table::EncodeValue(absl::ToUnixMillis(operation.since)));
     put(kRowKind, std::string(Name(operation.kind)));
@@ -142,6 +146,7 @@ absl::StatusOr<std::vector<InFlight>> OperationLog::ListInFlight(const table::Ta
     if (const std::optional<uint64_t> since_ms = reader.Number(kSince)) {
       operation.since = absl::FromUnixMillis(static_cast<int64_t>(*since_ms));
     }
+    operation.is_committing = reader.Cell(kCommitting) != nullptr;
     operation.kind = InFlightKind(reader.Text(kRowKind));
     CLEAVE_RETURN_IF_ERROR(reader.status());
   }

@@ -60,6 +60,8 @@ struct OperationRecord {
   graph::OperationId target{};  // undo, redo: the merge or split that it takes back or does again
   // A merge or split that was undone, and how it stands now: the last undo, 0 after a redo, nothing if there was none.
   std::optional<graph::OperationId> undone_by;
+  // A split that was undone with its voxels and done again: the redo, which cut anew, and stands in its place since.
+  graph::OperationId cut_again_by{};
   std::vector<VoxelPoint> sources;
   std::vector<VoxelPoint> sinks;
   std::vector<graph::NodeId> source_supervoxels;
@@ -76,6 +78,7 @@ struct OperationRecord {
   std::vector<graph::NodeId> new_l2_nodes;
   std::vector<graph::NodeId> fragments;
   std::vector<Fragment> fragment_origins;  // the same, with what they came from
+  std::vector<Restored> restored;          // an undo with voxels: what got its old ids back
   std::vector<Box> changed_boxes;
   uint64_t changed_chunk_count = 0;
   std::vector<graph::NodeId> overridden;             // roots that were protected and are replaced all the same
@@ -91,6 +94,8 @@ struct OperationRecord {
 
 // How many sides a split between points had.
 [[nodiscard]] int SideCountOf(const OperationRecord& record);
+// Their points from the third on.
+[[nodiscard]] std::vector<std::vector<VoxelPoint>> MoreSidesOf(const OperationRecord& record);
 
 // What recovery must know of an operation that has not ended.
 struct InFlight {
@@ -101,6 +106,9 @@ struct InFlight {
   // the row was written. WriteInFlight sets it.
   absl::Time later_than = absl::InfinitePast();
   std::vector<graph::OperationId> followers = {};  // that are committed together with it
+  // It is about to be given its time, or has it: what was given before the row was written is earlier than its own.
+  // Until then, its time will be later than any that another operation has.
+  bool is_committing = false;
   // When its worker wrote the row, by the worker's clock: a sign of life beside its locks (recovery.h).
   absl::Time since = absl::InfinitePast();
   OperationKind kind = OperationKind::kMerge;  // for the log, if it never gets to write its row
@@ -115,6 +123,8 @@ class OperationLog {
   [[nodiscard]] static table::RowMutation RowOf(const OperationRecord& record);
   // The change that says on the row of a merge or split that it was undone, or with `undo` 0, that it was redone.
   [[nodiscard]] static table::RowMutation UndoneMark(graph::OperationId target, graph::OperationId undo);
+  // The change that says on the row of a split that `redo` cut anew what an undo had given back.
+  [[nodiscard]] static table::RowMutation CutAgainMark(graph::OperationId target, graph::OperationId redo);
   [[nodiscard]] absl::Status Write(const OperationRecord& record);
   // NOT_FOUND when there is no such operation.
   [[nodiscard]] absl::StatusOr<OperationRecord> Read(graph::OperationId id) const { return ReadFrom(table_, id); }

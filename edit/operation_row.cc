@@ -20,6 +20,8 @@ namespace columns = table::columns;
 const table::Column kKind{"2", "cleave_kind"};                         // text: Name(OperationKind)
 const table::Column kFailure{"2", "cleave_failure"};                   // text: Name(OperationFailure)
 const table::Column kUndoneBy{"2", "cleave_undone_by"};                // id text; 0: done again
+const table::Column kCutAgainBy{"2", "cleave_cut_again_by"};           // id text
+const table::Column kRestored{"2", "cleave_restored"};                 // array of u64[n, 2]: fragment, supervoxel
 const table::Column kOldRoots{"2", "cleave_old_roots"};                // array of u64
 const table::Column kNewL2Nodes{"2", "cleave_new_l2_nodes"};           // array of u64
 const table::Column kFragments{"2", "cleave_fragments"};               // array of u64
@@ -225,6 +227,14 @@ int SideCountOf(const OperationRecord& record) {
   return count;
 }
 
+std::vector<std::vector<VoxelPoint>> MoreSidesOf(const OperationRecord& record) {
+  std::vector<std::vector<VoxelPoint>> sides(static_cast<size_t>(SideCountOf(record)) - 2);
+  for (const SidePoint& point : record.more_points) {
+    sides[static_cast<size_t>(point.side) - 3].push_back(point.point);
+  }
+  return sides;
+}
+
 table::RowMutation OperationLog::RowOf(const OperationRecord& record) {
   RowWriter row(record.id);
   row.Text(columns::kStatus, table::EncodePickledInteger(static_cast<int>(record.status)));
@@ -255,6 +265,7 @@ table::RowMutation OperationLog::RowOf(const OperationRecord& record) {
   row.Array(kFragments, record.fragments);
   row.Array(kFragmentOrigins, PackOrigins(record.fragment_origins));
   row.Array(kMorePoints, PackPoints(record.more_points));
+  row.Array(kRestored, record.restored);
   row.Array(kChangedBoxes, PackBoxes(record.changed_boxes));
   row.Number(kChangedChunks, record.changed_chunk_count);
   row.Array(kOverridden, record.overridden);
@@ -274,6 +285,11 @@ table::RowMutation OperationLog::UndoneMark(OperationId target, OperationId undo
           {table::SetCell{kUndoneBy, std::nullopt, table::EncodeIdText(Value(undo))}}};
 }
 
+table::RowMutation OperationLog::CutAgainMark(OperationId target, OperationId redo) {
+  return {table::OperationRowKey(Value(target)),
+          {table::SetCell{kCutAgainBy, std::nullopt, table::EncodeIdText(Value(redo))}}};
+}
+
 absl::StatusOr<OperationRecord> RecordOfRow(OperationId id, const table::Row& row) {
   OperationRowReader reader(row);
   OperationRecord record;
@@ -291,6 +307,7 @@ absl::StatusOr<OperationRecord> RecordOfRow(OperationId id, const table::Row& ro
   record.target =
       reader.Id(columns::kUndoOperationId).value_or(reader.Id(columns::kRedoOperationId).value_or(OperationId{}));
   record.undone_by = reader.Id(kUndoneBy);
+  record.cut_again_by = reader.Id(kCutAgainBy).value_or(OperationId{});
   record.sources = reader.Array<VoxelPoint>(columns::kSourceCoordinate);
   record.sinks = reader.Array<VoxelPoint>(columns::kSinkCoordinate);
   record.source_supervoxels = reader.Array<NodeId>(columns::kSourceId);
@@ -308,6 +325,7 @@ absl::StatusOr<OperationRecord> RecordOfRow(OperationId id, const table::Row& ro
   record.fragment_origins = reader.Take(
       UnpackOrigins(record.fragments, reader.Array<std::array<uint64_t, 3>>(kFragmentOrigins)), kFragmentOrigins);
   record.more_points = UnpackPoints(reader.Array<std::array<int64_t, 5>>(kMorePoints));
+  record.restored = reader.Array<Restored>(kRestored);
   record.changed_boxes = UnpackBoxes(reader.Array<std::array<int64_t, 6>>(kChangedBoxes));
   record.changed_chunk_count = reader.Number(kChangedChunks).value_or(0);
   record.overridden = reader.Array<NodeId>(kOverridden);

@@ -83,6 +83,7 @@ class PlainModel {
         }
       }
     }
+    NoteInfinite();
   }
 
   const Array3<uint64_t>& labels() const { return labels_; }
@@ -135,6 +136,43 @@ class PlainModel {
     for (const graph::EdgeEnds& ends : report.removed_edges) {
       EXPECT_FALSE(edges_[Sorted(ends)].active) << "a removed edge still joins one L2 node";
     }
+  }
+
+  // An undo with voxels: fragments are one again, with the edges of all of them, and those edges of old that hold what
+  // a chunk border divides. `labels`: the voxels afterwards.
+  void Restore(const EditReport& report, const Array3<uint64_t>& labels) {
+    std::map<uint64_t, uint64_t> former_of;
+    for (const Restored& restored : report.restored) {
+      former_of[Value(restored.fragment)] = Value(restored.supervoxel);
+    }
+    const auto renamed = [&](uint64_t id) { return former_of.contains(id) ? former_of[id] : id; };
+    std::map<Pair, ModelEdge> edges;
+    const auto add = [&](const Pair& pair, const ModelEdge& edge) {
+      if (const Pair now = Sorted(renamed(pair.first), renamed(pair.second)); now.first != now.second) {
+        edges[now].active |= edge.active;
+        edges[now].infinite |= edge.infinite;
+      }
+    };
+    for (const auto& [pair, edge] : edges_) {
+      add(pair, edge);
+    }
+    for (const graph::EdgeEnds& ends : report.added_edges) {
+      add(Sorted(ends), {false, true});
+    }
+    labels_ = labels;
+    const std::set<uint64_t> present(labels_.data(), labels_.data() + labels_.size());
+    std::set<uint64_t> restored;
+    for (const auto& [fragment, former] : former_of) {
+      restored.insert(former);
+    }
+    for (const Pair& pair : infinite_) {
+      if ((restored.contains(pair.first) || restored.contains(pair.second)) && present.contains(pair.first) &&
+          present.contains(pair.second)) {
+        edges[pair] = {true, true};
+      }
+    }
+    edges_ = std::move(edges);
+    Settle();
   }
 
   // The edges that are active here and not in the system, or the other way round; empty when there are none.
@@ -334,11 +372,21 @@ class PlainModel {
     }
     kept.insert(routed.begin(), routed.end());
     edges_ = std::move(kept);
+    NoteInfinite();
+  }
+
+  void NoteInfinite() {
+    for (const auto& [pair, edge] : edges_) {
+      if (edge.infinite) {
+        infinite_.insert(pair);
+      }
+    }
   }
 
   const graph::IdLayout& layout_;
   Array3<uint64_t> labels_;
   std::map<Pair, ModelEdge> edges_;
+  std::set<Pair> infinite_;  // that there ever were
 };
 
 }  // namespace cleave::edit

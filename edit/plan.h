@@ -26,6 +26,16 @@ struct Fragment {
   friend bool operator==(const Fragment&, const Fragment&) = default;
 };
 
+// A fragment that gives its voxels back to the supervoxel it was cut from.
+struct Restored {
+  graph::NodeId fragment{};
+  graph::NodeId supervoxel{};
+  friend bool operator==(const Restored&, const Restored&) = default;
+};
+
+// The supervoxels that are made again; ascending, each once.
+[[nodiscard]] std::vector<graph::NodeId> SupervoxelsOf(const std::vector<Restored>& restored);
+
 struct Plan {
   // Rows that nothing points to yet: new nodes, and fresh supervoxels as aliases of what they came from.
   std::vector<table::RowMutation> prepare;
@@ -37,9 +47,12 @@ struct Plan {
   std::vector<graph::NodeId> old_roots;
   std::vector<graph::NodeId> new_roots;
   std::vector<Fragment> fragments;
+  std::vector<Restored> restored;
   std::vector<graph::NodeId> new_l2_nodes;
   // The L2 chunks that are locked while voxels and edges change: those rewritten and one chunk around them.
   std::vector<ChunkPoint> chunk_scope;
+  // Turn the graph before the voxels are written (apply.h): where old ids come back, which before lead elsewhere.
+  bool graph_first = false;
   // The smallest boxes, one per voxel cut, that hold all changed voxels.
   std::vector<Box> changed_boxes;
   // A split between points: the supervoxels of the region after the cut, by what holds them together: those of each

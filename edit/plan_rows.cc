@@ -28,10 +28,10 @@ using Lineage = std::map<NodeId, std::set<NodeId>>;
 // From the bottom up: what a new node came from is what its children came from; a child that is not new has its root of
 // before.
 absl::StatusOr<Lineage> FindRootFormers(const graph::GraphView& view, const graph::HierarchyPlan& hierarchy,
-                                        const std::vector<Fragment>& fragments) {
-  std::map<NodeId, NodeId> former_of;
-  for (const Fragment& fragment : fragments) {
-    former_of[fragment.id] = fragment.former;
+                                        const Plan& plan) {
+  std::map<NodeId, std::vector<NodeId>> formers_of = FragmentsOfRestored(plan.restored);
+  for (const Fragment& fragment : plan.fragments) {
+    formers_of[fragment.id] = {fragment.former};
   }
   Lineage formers;
   for (const graph::PlannedNode& node : hierarchy.nodes) {
@@ -41,8 +41,8 @@ absl::StatusOr<Lineage> FindRootFormers(const graph::GraphView& view, const grap
   for (const graph::PlannedNode& node : hierarchy.nodes) {
     for (const NodeId child : node.children) {
       if (!formers.contains(child)) {
-        const auto former = former_of.find(child);
-        kept.push_back(former == former_of.end() ? child : former->second);
+        const std::vector<NodeId>& from = formers_of.try_emplace(child, std::vector{child}).first->second;
+        kept.insert(kept.end(), from.begin(), from.end());
       }
     }
   }
@@ -54,7 +54,9 @@ absl::StatusOr<Lineage> FindRootFormers(const graph::GraphView& view, const grap
       if (const auto planned = formers.find(child); planned != formers.end()) {
         own.insert(planned->second.begin(), planned->second.end());
       } else {
-        own.insert(roots[next++]);
+        for (size_t i = formers_of.at(child).size(); i > 0; --i) {
+          own.insert(roots[next++]);
+        }
       }
     }
   }
@@ -62,11 +64,11 @@ absl::StatusOr<Lineage> FindRootFormers(const graph::GraphView& view, const grap
 }
 
 absl::StatusOr<Lineage> LineageOf(const graph::GraphView& view, const graph::HierarchyPlan& hierarchy,
-                                  const std::vector<Fragment>& fragments) {
+                                  const Plan& plan) {
   const std::set<NodeId> old_roots(hierarchy.old_roots.begin(), hierarchy.old_roots.end());
   const std::set<NodeId> new_roots(hierarchy.new_roots.begin(), hierarchy.new_roots.end());
   if (old_roots.size() > 1 && new_roots.size() > 1) {
-    CLEAVE_ASSIGN_OR_RETURN(const Lineage formers, FindRootFormers(view, hierarchy, fragments));
+    CLEAVE_ASSIGN_OR_RETURN(const Lineage formers, FindRootFormers(view, hierarchy, plan));
     Lineage lineage;
     for (const NodeId root : new_roots) {
       for (const NodeId former : formers.at(root)) {
@@ -99,7 +101,7 @@ std::string PackIds(const std::set<NodeId>& ids) {
 
 absl::Status AddHierarchyRows(const graph::GraphView& view, const graph::HierarchyPlan& hierarchy,
                               graph::OperationId operation, Plan& plan) {
-  CLEAVE_ASSIGN_OR_RETURN(const Lineage lineage, LineageOf(view, hierarchy, plan.fragments));
+  CLEAVE_ASSIGN_OR_RETURN(const Lineage lineage, LineageOf(view, hierarchy, plan));
   const std::string operation_text = table::EncodeIdText(Value(operation));
   for (const graph::PlannedNode& node : hierarchy.nodes) {
     table::RowMutation row{Key(node.id), {Set(columns::kChild, table::EncodeCompressedArray(node.children))}};
@@ -126,6 +128,42 @@ absl::Status AddHierarchyRows(const graph::GraphView& view, const graph::Hierarc
   plan.old_roots = hierarchy.old_roots;
   plan.new_roots = hierarchy.new_roots;
   return absl::OkStatus();
+}
+
+std::vector<NodeId> SupervoxelsOf(const std::vector<Restored>& restored) {
+  std::vector<NodeId> supervoxels;
+  for (const auto& [supervoxel, fragments] : FragmentsOfRestored(restored)) {
+    supervoxels.push_back(supervoxel);
+  }
+  return supervoxels;
+}
+
+std::map<NodeId, std::vector<NodeId>> FragmentsOfRestored(std::span<const Restored> restored) {
+  std::map<NodeId, std::vector<NodeId>> fragments_of;
+  for (const Restored& one : restored) {
+    fragments_of[one.supervoxel].push_back(one.fragment);
+  }
+  return fragments_of;
+}
+
+void AddRestoredRows(const graph::HierarchyPlan& hierarchy, graph::OperationId operation, Plan& plan) {
+  const std::map<NodeId, std::vector<NodeId>> fragments_of = FragmentsOfRestored(plan.restored);
+  for (const graph::PlannedNode& node : hierarchy.nodes) {
+    for (const NodeId child : node.children) {
+      const auto restored = fragments_of.find(child);
+      if (restored == fragments_of.end()) {
+        continue;
+      }
+      plan.flip.push_back({Key(child),
+                           {Set(columns::kFormerIdentity, table::EncodeArray(restored->second)),
+                            Set(columns::kOperationId, table::EncodeIdText(Value(operation)))}});
+      for (const NodeId fragment : restored->second) {
+        plan.flip.push_back({Key(fragment),
+                             {Set(columns::kNewIdentity, table::EncodeArray(std::vector<NodeId>{child})),
+                              Set(columns::kParent, table::EncodeValue(Value(node.id)))}});
+      }
+    }
+  }
 }
 
 absl::Status AddFragmentRows(const table::TableReader& reader, graph::OperationId operation, Plan& plan) {

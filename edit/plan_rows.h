@@ -1,6 +1,7 @@
 // The rows of a plan: how new nodes, lineage and fresh supervoxels stand in the table.
 #pragma once
 
+#include <map>
 #include <span>
 #include <vector>
 
@@ -25,5 +26,14 @@ namespace cleave::edit {
 // times, so that it leads to the old roots until the flip and in the past. To `flip`: what its former became. Source of
 // the columns: the field's supervoxel lineage.
 [[nodiscard]] absl::Status AddFragmentRows(const table::TableReader& reader, graph::OperationId operation, Plan& plan);
+
+// The fragments of each supervoxel that they are given back to, in the order of `restored`.
+[[nodiscard]] std::map<graph::NodeId, std::vector<graph::NodeId>> FragmentsOfRestored(
+    std::span<const Restored> restored);
+
+// Adds lineage for every supervoxel that `plan` restores, all to `flip`: what it comes from, what its fragments are
+// from now on, and for each of these the parent that the supervoxel gets in `hierarchy`: it leads there until its
+// voxels carry the old id, though that parent does not list it.
+void AddRestoredRows(const graph::HierarchyPlan& hierarchy, graph::OperationId operation, Plan& plan);
 
 }  // namespace cleave::edit

@@ -58,6 +58,67 @@ TEST(PlanRows, FragmentsAreAliasesUntilTheFlip) {
   graph.CheckWhole({a, b}, {{a, b}}, time - absl::Milliseconds(1));
 }
 
+// a is cut, made again, and cut once more: at each time the rows say who stands, and lead to the root of that time.
+TEST(PlanRows, ASupervoxelHasSeveralLives) {
+  graph::MemoryGraph graph(BoxAt({}, {20, 10, 10}), {10, 10, 10});
+  const NodeId a = graph.NewSupervoxel({0, 0, 0});
+  const NodeId b = graph.NewSupervoxel({1, 0, 0});
+  graph.Build({a, b}, {{a, b}}, absl::FromUnixSeconds(100));
+  std::vector<NodeId> standing = {a, b};
+  const auto apply = [&](Plan plan, const std::vector<NodeId>& members, const std::vector<EdgeEnds>& edges,
+                         int64_t seconds) {
+    std::vector<NodeId> retired = graph.View().Parents(standing).value();
+    std::ranges::sort(retired);
+    retired.erase(std::ranges::unique(retired).begin(), retired.end());
+    const auto hierarchy = graph::PlanHierarchy(graph.View(), graph.ids(), retired, graph.PiecesOf(members, edges));
+    ASSERT_TRUE(hierarchy.ok()) << hierarchy.status();
+    const graph::OperationId operation{static_cast<uint64_t>(seconds)};
+    ASSERT_TRUE(AddHierarchyRows(graph.View(), *hierarchy, operation, plan).ok());
+    ASSERT_TRUE(AddFragmentRows(graph.table(), operation, plan).ok());
+    AddRestoredRows(*hierarchy, operation, plan);
+    const Intent intent = MakeIntent(operation, absl::FromUnixSeconds(seconds), plan);
+    ASSERT_TRUE(graph.table().Apply(intent.prepare).ok());
+    ASSERT_TRUE(graph.table().Apply(intent.flip).ok());
+    standing = members;
+  };
+  std::vector<NodeId> fragments;
+  for (int i = 0; i < 4; ++i) {
+    fragments.push_back(graph.NewSupervoxel({0, 0, 0}));
+  }
+  Plan cut;
+  cut.fragments = {{fragments[0], a, 1, 5}, {fragments[1], a, 2, 6}};
+  apply(cut, {fragments[0], fragments[1], b}, {{fragments[0], b}}, 200);
+  Plan restore;
+  restore.restored = {{fragments[0], a}, {fragments[1], a}};
+  apply(restore, {a, b}, {{a, b}}, 300);
+  EXPECT_EQ(graph.View().Roots(std::vector{fragments[0], fragments[1]}).value(),
+            graph.View().Roots(std::vector{a, b}).value())
+      << "the fragments lead to the new state while they have voxels";
+  Plan again;
+  again.fragments = {{fragments[2], a, 1, 5}, {fragments[3], a, 2, 6}};
+  apply(again, {fragments[2], fragments[3], b}, {{fragments[3], b}}, 400);
+
+  const auto replacements = [&](int64_t seconds) {
+    return graph.View(absl::FromUnixSeconds(seconds)).Replacements(std::vector{a, fragments[0], fragments[2]}).value();
+  };
+  using Lists = std::vector<std::vector<NodeId>>;
+  EXPECT_EQ(replacements(199), (Lists{{}, {}, {}}));
+  EXPECT_EQ(replacements(200), (Lists{{fragments[0], fragments[1]}, {}, {}}));
+  EXPECT_EQ(replacements(299), (Lists{{fragments[0], fragments[1]}, {}, {}}));
+  EXPECT_EQ(replacements(300), (Lists{{}, {a}, {}}));
+  EXPECT_EQ(replacements(400), (Lists{{fragments[2], fragments[3]}, {a}, {}}));
+  graph.CheckWhole({a, b}, {{a, b}}, absl::FromUnixSeconds(199));
+  graph.CheckWhole({fragments[0], fragments[1], b}, {{fragments[0], b}}, absl::FromUnixSeconds(250));
+  graph.CheckWhole({a, b}, {{a, b}}, absl::FromUnixSeconds(350));
+  graph.CheckWhole({fragments[2], fragments[3], b}, {{fragments[3], b}});
+  // A fresh id is another name for what it came from, in both of its lives.
+  for (const int64_t seconds : {150, 350}) {
+    const std::vector<NodeId> roots =
+        graph.View(absl::FromUnixSeconds(seconds)).Roots(std::vector{a, fragments[2]}).value();
+    EXPECT_EQ(roots[0], roots[1]);
+  }
+}
+
 // As a repair may find it: two objects before and two after, but all nodes below say that they came from the first.
 TEST(PlanRows, WhereTheGraphContradictsItselfLineageIsOfTheOperation) {
   graph::MemoryGraph graph(BoxAt({}, {20, 10, 10}), {10, 10, 10});

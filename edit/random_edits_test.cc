@@ -1,6 +1,7 @@
 // Goal: any sequence of merges and splits, by points and by edges, of undos and redos leaves the graph and the voxels
 // that a plain model says, now and at every past time. Method: random blobs in a volume with clipped chunks and a
 // negative offset; random edits between random voxels, supervoxels and edges, and random operations undone and redone,
+// with their voxels too,
 // many of them refused. The model (plain_model_testing.h) is compared after each; everything is kept for every
 // operation, and compared at its time at the end. CLEAVE_TEST_OPERATIONS sets how many edits all seeds try together.
 #include <cstdlib>
@@ -109,10 +110,26 @@ class RandomEdits : public testing::TestWithParam<int> {
     if (operations_.empty()) {
       return;
     }
-    const auto which = static_cast<size_t>(Draw(0, static_cast<int64_t>(operations_.size()) - 1));
-    const InverseRequest request{.operation = operations_[which], .user = "random"};
+    const bool voxels = !in_voxels_.empty() && Draw(0, 1) == 0;
+    const std::vector<graph::OperationId>& choice = voxels ? in_voxels_ : operations_;
+    const auto which = static_cast<size_t>(Draw(0, static_cast<int64_t>(choice.size()) - 1));
     const bool undo = Draw(0, 2) != 0;
-    Take(undo ? "undo" : "redo", undo ? editor().Undo(request) : editor().Redo(request));
+    const InverseRequest request{.operation = choice[which], .user = "random", .voxels = undo && voxels};
+    Take(undo ? voxels ? "undo with voxels" : "undo" : "redo", undo ? editor().Undo(request) : editor().Redo(request));
+  }
+
+  static void ExpectGivenBack(const Array3<uint64_t>& before, const Array3<uint64_t>& after,
+                              const std::vector<Restored>& restored) {
+    std::map<uint64_t, uint64_t> former_of;
+    for (const Restored& one : restored) {
+      former_of[Value(one.fragment)] = Value(one.supervoxel);
+    }
+    int64_t wrong = 0;
+    for (int64_t i = 0; i < before.size(); ++i) {
+      const auto former = former_of.find(before.data()[i]);
+      wrong += after.data()[i] != (former == former_of.end() ? before.data()[i] : former->second) ? 1 : 0;
+    }
+    EXPECT_EQ(wrong, 0) << "voxels that did not get the id that they had";
   }
 
   // Does to the model what was done to the project, and compares them.
@@ -126,10 +143,20 @@ class RandomEdits : public testing::TestWithParam<int> {
     ++tally_[name + (report->fragments.empty() ? "" : " in voxels")];
     operations_.push_back(report->operation);
     auto labels = std::make_shared<const Array3<uint64_t>>(ExportSupervoxels(dataset()));
-    ExpectOnlyMoved(*labels_, *labels, report->fragments);
-    labels_ = report->fragments.empty() ? labels_ : labels;
+    if (report->restored.empty()) {
+      ExpectOnlyMoved(*labels_, *labels, report->fragments);
+    } else {
+      ExpectGivenBack(*labels_, *labels, report->restored);
+    }
+    const bool in_voxels = !report->fragments.empty() || !report->restored.empty();
+    if (in_voxels) {
+      in_voxels_.push_back(report->operation);
+    }
+    labels_ = in_voxels ? labels : labels_;
     const std::map<uint64_t, uint64_t> root_of = RootsOf(dataset(), *labels_);
-    if (name == "split") {
+    if (!report->restored.empty()) {
+      model_->Restore(*report, *labels_);
+    } else if (name == "split" || !report->fragments.empty()) {
       ASSERT_NO_FATAL_FAILURE(
           model_->Split(*report, *labels_, [&](uint64_t a, uint64_t b) { return root_of.at(a) == root_of.at(b); }));
     } else {
@@ -151,6 +178,7 @@ class RandomEdits : public testing::TestWithParam<int> {
   std::shared_ptr<const Array3<uint64_t>> labels_;
   std::vector<State> states_;
   std::vector<graph::OperationId> operations_;
+  std::vector<graph::OperationId> in_voxels_;  // those of them that wrote voxels
   std::map<std::string, int> tally_;
 };
 
@@ -185,6 +213,7 @@ TEST_P(RandomEdits, AgreeWithThePlainModelAtEveryTime) {
   EXPECT_GT(tally_["split in voxels"], 0);
   EXPECT_GT(tally_["merge by edges"], 0);
   EXPECT_GT(tally_["undo"], 0);
+  EXPECT_GT(tally_["undo with voxels"], 0);
 
   for (size_t i = 0; i < states_.size(); ++i) {
     const State& state = states_[i];

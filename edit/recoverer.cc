@@ -83,7 +83,7 @@ absl::StatusOr<int> Recoverer::RecoverSilent() {
   }
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<InFlight> operations, OperationLog(dataset_.table()).ListInFlight());
   int finished = 0;
-  for (const InFlight& operation : operations) {
+  for (const InFlight& operation : OrderForRecovery(dataset_.table(), operations)) {
     CLEAVE_ASSIGN_OR_RETURN(const bool may, MayRecover(operation));
     if (!may) {
       continue;

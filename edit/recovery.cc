@@ -1,6 +1,7 @@
 #include "edit/recovery.h"
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -140,10 +141,22 @@ absl::StatusOr<RecoveredOperation> RecoverOperation(graph::Dataset& dataset, Clo
       absl::StrCat("operation ", Value(operation.id), " is being finished by somebody else; try again"));
 }
 
-absl::StatusOr<std::vector<RecoveredOperation>> RecoverOperations(graph::Dataset& dataset, Clock& clock) {
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<InFlight> operations, OperationLog(dataset.table()).ListInFlight());
-  std::vector<RecoveredOperation> recovered;
+std::vector<InFlight> OrderForRecovery(table::Table& table, std::vector<InFlight> operations) {
+  const OperationLog log(table);
+  std::map<graph::OperationId, absl::Time> committed_at;
   for (const InFlight& operation : operations) {
+    const absl::StatusOr<OperationRecord> record = log.Read(operation.id);
+    const bool committed = record.ok() && record->status == OperationStatus::kWriteStarted;
+    committed_at[operation.id] = committed ? record->time : absl::InfinitePast();
+  }
+  std::ranges::stable_sort(operations, {}, [&](const InFlight& operation) { return committed_at.at(operation.id); });
+  return operations;
+}
+
+absl::StatusOr<std::vector<RecoveredOperation>> RecoverOperations(graph::Dataset& dataset, Clock& clock) {
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<InFlight> operations, OperationLog(dataset.table()).ListInFlight());
+  std::vector<RecoveredOperation> recovered;
+  for (const InFlight& operation : OrderForRecovery(dataset.table(), std::move(operations))) {
     absl::StatusOr<RecoveredOperation> one = RecoverOperation(dataset, clock, operation);
     if (absl::IsFailedPrecondition(one.status())) {
       one = RecoveredOperation{operation.id, false, one.status()};

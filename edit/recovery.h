@@ -36,6 +36,10 @@ struct RecoveredOperation {
 // dataset open. Those of which RecoverOperation says FAILED_PRECONDITION stay as they are, and say so.
 [[nodiscard]] absl::StatusOr<std::vector<RecoveredOperation>> RecoverOperations(graph::Dataset& dataset, Clock& clock);
 
+// Operations in flight in the order in which they are to be finished: those that are not committed, then the others by
+// time, since an operation may have to wait for one of an earlier time (earlier_voxels.h).
+[[nodiscard]] std::vector<InFlight> OrderForRecovery(table::Table& table, std::vector<InFlight> operations);
+
 // Whether nothing has been heard of the operation's worker for `expiry`: its row in flight is older, and so is every
 // temporal lock that it holds.
 [[nodiscard]] absl::StatusOr<bool> IsSilent(const table::TableReader& table, absl::Time now, absl::Duration expiry,

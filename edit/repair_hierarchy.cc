@@ -43,6 +43,11 @@ class HierarchyMender {
           born_[fragment] = record.time;
         }
       }
+      for (const Restored& restored : record.restored) {
+        if (record.status == OperationStatus::kSuccess) {
+          joined_.emplace(restored.fragment, record.time);
+        }
+      }
     }
   }
 
@@ -258,6 +263,10 @@ class HierarchyMender {
 
   // What parent `node` got at `time`: by its own cell (0: there is none to read), and by the lists of nodes made then.
   void Resolve(NodeId node, absl::Time time, NodeId stored, const std::vector<NodeId>& claims, Parents& parents) {
+    if (claims.empty() && stored != NodeId{} && joined_.contains({node, time})) {
+      parents[time] = stored;  // leads to where the supervoxel is that it became, which does not list it
+      return;
+    }
     if (claims.empty()) {
       // A list may have lost the node; else the cell names a node that was not made then.
       if (stored != NodeId{} && MayBeChild(node, stored) && MadeAt(stored) == time) {
@@ -367,7 +376,8 @@ class HierarchyMender {
     const std::optional<absl::Time> made = MadeAt(node);
     std::vector<NodeId> children;
     for (const NodeId child : candidates) {
-      if (!made.has_value() || !MayBeChild(child, node) || dropped_[node].contains(child) || BornAt(child) > *made) {
+      if (!made.has_value() || !MayBeChild(child, node) || dropped_[node].contains(child) || BornAt(child) > *made ||
+          joined_.contains({child, *made})) {
         continue;
       }
       // A child that was not resolved is one that nobody doubted.
@@ -463,6 +473,7 @@ class HierarchyMender {
   Mends& mends_;
   NodeHistories histories_;
   std::map<NodeId, absl::Time> born_;
+  std::set<std::pair<NodeId, absl::Time>> joined_;  // fragments, and when they gave their voxels back
   std::set<NodeId> suspects_;
   std::set<NodeId> above_;                                            // whatever was a suspect's parent
   std::set<NodeId> to_resolve_;                                       // below the top layer

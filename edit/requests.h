@@ -66,6 +66,8 @@ struct SplitRequest {
 struct InverseRequest {
   graph::OperationId operation{};
   std::string user = {};
+  // Undo of a split that cut supervoxels in voxels: give the voxels their old ids back, too.
+  bool voxels = false;
   EditTerms terms = {};
 };
 struct UndoRequest : InverseRequest {};
@@ -82,6 +84,7 @@ struct EditReport {
   std::vector<graph::NodeId> new_roots;
   std::vector<graph::NodeId> new_l2_nodes;
   std::vector<Fragment> fragments;
+  std::vector<Restored> restored;  // an undo with voxels
   std::vector<graph::EdgeEnds> added_edges;
   std::vector<graph::EdgeEnds> removed_edges;
   std::vector<graph::NodeId> overridden;  // protected roots among the old ones

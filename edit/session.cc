@@ -39,6 +39,7 @@ void DescribePlan(const Plan& plan, OperationRecord& record) {
   for (const Fragment& fragment : plan.fragments) {
     record.fragments.push_back(fragment.id);
   }
+  record.restored = plan.restored;
   record.changed_boxes = plan.changed_boxes;
   record.changed_chunk_count = plan.voxels.size();
 }
@@ -168,7 +169,8 @@ absl::StatusOr<Intent> Session::CommitIntent(std::vector<PlannedOperation> opera
     in_flight_.followers.push_back(operations[i].record.id);
   }
   // Before the times are given: the row says that they are later than any given until now.
-  if (absl::Status status = count > 1 ? WriteInFlight() : absl::OkStatus(); !status.ok()) {
+  in_flight_.is_committing = true;
+  if (absl::Status status = WriteInFlight(); !status.ok()) {
     return Fail(status);
   }
   absl::StatusOr<absl::Time> first = log_.NextCommitTime(clock_.Now(), count);

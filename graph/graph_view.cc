@@ -65,8 +65,12 @@ absl::StatusOr<std::vector<NodeId>> GraphView::Roots(std::span<const NodeId> nod
 }
 
 absl::StatusOr<std::vector<std::vector<NodeId>>> GraphView::NewestIds(std::span<const NodeId> nodes,
-                                                                      const table::Column& column) const {
+                                                                      const table::Column& column,
+                                                                      std::vector<absl::Time>* times) const {
   std::vector<std::vector<NodeId>> lists(nodes.size());
+  if (times != nullptr) {
+    times->assign(nodes.size(), absl::InfinitePast());
+  }
   CLEAVE_RETURN_IF_ERROR(
       reader_.VisitNewest(RowKeys(nodes), column, at_, [&](const table::FoundCell& cell) -> absl::Status {
         absl::StatusOr<std::vector<NodeId>> ids = column == columns::kChild
@@ -76,6 +80,9 @@ absl::StatusOr<std::vector<std::vector<NodeId>>> GraphView::NewestIds(std::span<
           return InRow(ids.status(), nodes[cell.index]);
         }
         lists[cell.index] = *std::move(ids);
+        if (times != nullptr) {
+          (*times)[cell.index] = cell.time;
+        }
         return absl::OkStatus();
       }));
   return lists;
@@ -170,7 +177,28 @@ absl::StatusOr<std::vector<std::vector<EdgeEnds>>> GraphView::CrossEdgesOf(std::
 }
 
 absl::StatusOr<std::vector<std::vector<NodeId>>> GraphView::Replacements(std::span<const NodeId> supervoxels) const {
-  return NewestIds(supervoxels, columns::kNewIdentity);
+  std::vector<absl::Time> replaced_at;
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<std::vector<NodeId>> lists,
+                          NewestIds(supervoxels, columns::kNewIdentity, &replaced_at));
+  std::vector<size_t> replaced;
+  std::vector<NodeId> nodes;
+  for (size_t i = 0; i < lists.size(); ++i) {
+    if (!lists[i].empty()) {
+      replaced.push_back(i);
+      nodes.push_back(supervoxels[i]);
+    }
+  }
+  if (nodes.empty()) {
+    return lists;
+  }
+  CLEAVE_RETURN_IF_ERROR(
+      reader_.VisitNewest(RowKeys(nodes), columns::kFormerIdentity, at_, [&](const table::FoundCell& born) {
+        if (const size_t index = replaced[born.index]; born.time > replaced_at[index]) {
+          lists[index].clear();
+        }
+        return absl::OkStatus();
+      }));
+  return lists;
 }
 
 absl::StatusOr<std::vector<std::vector<NodeId>>> GraphView::Successors(std::span<const NodeId> roots) const {
@@ -195,6 +223,15 @@ absl::Status GraphView::RequireCurrentRoot(NodeId root) const {
         absl::StrCat("object ", Value(root), " was replaced by ", absl::StrJoin(ToIntegers(successors[0]), ", ")));
   }
   return absl::OkStatus();
+}
+
+// Ids of a chunk ascend with time, so that only what it came from has a smaller one.
+std::string DescribeReplacement(NodeId supervoxel, const std::vector<NodeId>& replacements) {
+  return replacements.front() < supervoxel
+             ? absl::StrCat("supervoxel ", Value(supervoxel), " is ", Value(replacements.front()),
+                            " again, since the cut that made it was undone")
+             : absl::StrCat("supervoxel ", Value(supervoxel), " was cut into ",
+                            absl::StrJoin(ToIntegers(replacements), ", "));
 }
 
 }  // namespace cleave::graph

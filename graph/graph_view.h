@@ -15,6 +15,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -79,7 +80,9 @@ class GraphView {
   [[nodiscard]] absl::StatusOr<std::vector<std::vector<EdgeEnds>>> CrossEdgesOf(std::span<const NodeId> nodes,
                                                                                 int edge_layer) const;
 
-  // The supervoxels that replaced each one in a voxel cut at or before the view's time; empty when it still stands.
+  // The supervoxels that took each one's place at or before the view's time: what a voxel cut made of it, or what it
+  // was cut from, where the cut was undone with its ids. Empty when it stands. A supervoxel may have several lives: it
+  // stands again from its newest "former_ids" on, until its next "new_ids". At one time, replacements form no circle.
   [[nodiscard]] absl::StatusOr<std::vector<std::vector<NodeId>>> Replacements(
       std::span<const NodeId> supervoxels) const;
 
@@ -90,13 +93,17 @@ class GraphView {
   [[nodiscard]] absl::Status RequireCurrentRoot(NodeId root) const;
 
  private:
-  absl::StatusOr<std::vector<std::vector<NodeId>>> NewestIds(std::span<const NodeId> nodes,
-                                                             const table::Column& column) const;
+  absl::StatusOr<std::vector<std::vector<NodeId>>> NewestIds(std::span<const NodeId> nodes, const table::Column& column,
+                                                             std::vector<absl::Time>* times = nullptr) const;
   table::Filter FilterOf(std::vector<table::Column> columns) const;
 
   const IdLayout& layout_;
   const table::TableReader& reader_;
   absl::Time at_;
 };
+
+// "supervoxel 5 was cut into 7, 8", or of what stands again, "supervoxel 7 is 5 again, since the cut that made it was
+// undone". REQUIRES: `replacements` is not empty.
+[[nodiscard]] std::string DescribeReplacement(NodeId supervoxel, const std::vector<NodeId>& replacements);
 
 }  // namespace cleave::graph

@@ -147,9 +147,12 @@ class Lifter {
         }
         versions.push_back({cell->time, NodeId{*parent}});
       }
-      // A supervoxel that a cut replaced has no parent from then on, though no cell says so.
-      if (const table::Cell* replaced = rows[i].Newest(columns::kNewIdentity)) {
-        versions.push_back({replaced->time, NodeId{}});
+      // A supervoxel that was replaced has no parent from then on until it stands again, though no cell says so.
+      if (const auto replaced = rows[i].cells.find(columns::kNewIdentity); replaced != rows[i].cells.end()) {
+        for (const table::Cell& cell : replaced->second) {
+          versions.push_back({cell.time, NodeId{}});
+        }
+        std::ranges::stable_sort(versions, {}, &ParentVersion::time);
       }
     }
     return absl::OkStatus();

@@ -119,7 +119,8 @@ absl::StatusOr<edit::InverseRequest> InverseOf(const Request& request) {
 }
 
 absl::StatusOr<Response> AnswerUndo(Service& service, const Call& call) {
-  CLEAVE_ASSIGN_OR_RETURN(const edit::InverseRequest inverse, InverseOf(call.request));
+  CLEAVE_ASSIGN_OR_RETURN(edit::InverseRequest inverse, InverseOf(call.request));
+  CLEAVE_ASSIGN_OR_RETURN(inverse.voxels, VoxelsWished(call.request));
   return EditAnswer(service, call, "undo", service.editor.Undo(inverse));
 }
 

@@ -2,7 +2,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 #include "base/status.h"
 #include "graph/descend.h"
@@ -49,7 +48,8 @@ absl::StatusOr<Response> AnswerRootsBinary(Service& service, const Call& call) {
   return BinaryResponse(roots);
 }
 
-// A supervoxel that was cut has no root any more: which of its pieces is meant, only a point could say.
+// A supervoxel that was cut has no root any more: which of its pieces is meant, only a point could say. Nor has a
+// fragment whose cut was undone with its ids.
 absl::Status RefuseIfCut(const graph::GraphView& view, NodeId id) {
   if (view.layout().LayerOf(id) != graph::kSupervoxelLayer) {
     return absl::OkStatus();
@@ -57,9 +57,8 @@ absl::Status RefuseIfCut(const graph::GraphView& view, NodeId id) {
   const NodeId one[] = {id};
   CLEAVE_ASSIGN_OR_RETURN(const auto pieces, view.Replacements(one));
   return pieces[0].empty() ? absl::OkStatus()
-                           : absl::FailedPreconditionError(absl::StrCat(
-                                 "supervoxel ", Value(id), " was cut into ",
-                                 absl::StrJoin(graph::ToIntegers(pieces[0]), ", "), "; reload the segmentation"));
+                           : absl::FailedPreconditionError(
+                                 absl::StrCat(graph::DescribeReplacement(id, pieces[0]), "; reload the segmentation"));
 }
 
 absl::StatusOr<Response> AnswerRoot(Service& service, const Call& call) {

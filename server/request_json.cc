@@ -151,6 +151,15 @@ absl::StatusOr<graph::OperationId> OperationOf(const Request& request) {
   return graph::OperationId{id};
 }
 
+absl::StatusOr<bool> VoxelsWished(const Request& request) {
+  CLEAVE_ASSIGN_OR_RETURN(const Body body, ParseBody(request));
+  if (!body.is_object() || !body.contains("voxels")) {
+    return false;
+  }
+  return body["voxels"].is_boolean() ? absl::StatusOr<bool>(body["voxels"].get<bool>())
+                                     : absl::InvalidArgumentError("voxels must be true or false");
+}
+
 absl::StatusOr<std::string> PreviewTokenOf(const Request& request) {
   CLEAVE_ASSIGN_OR_RETURN(const Body body, ParseBody(request));
   if (!body.is_object() || !body.contains("preview_token") || !body["preview_token"].is_string()) {

@@ -61,6 +61,8 @@ struct MarkedSides {
                                                                      const RequestLimits& limits);
 // {"operation_id": 7}.
 [[nodiscard]] absl::StatusOr<graph::OperationId> OperationOf(const Request& request);
+// {"voxels": true} in the same body: whether an undo gives voxels their old ids back, too.
+[[nodiscard]] absl::StatusOr<bool> VoxelsWished(const Request& request);
 // {"preview_token": TEXT}.
 [[nodiscard]] absl::StatusOr<std::string> PreviewTokenOf(const Request& request);
 // {"MEMBER": TEXT, ...}.

@@ -32,6 +32,7 @@ void ReadBody(const cleave::server::Request& request) {
   ExpectList(BinaryIdsOf(request, kLimits), 50);
   ExpectList(PointsOf(request, {8, 8, 40}, kLimits), 20);
   Expect(OperationOf(request), 0, 0);
+  (void)VoxelsWished(request);
   Expect(PreviewTokenOf(request), 0, 0);
   Expect(TextOf(request, "root_id"), 0, 0);
   const auto split = SplitPointsOf(request, {8, 8, 40}, kLimits);

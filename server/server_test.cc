@@ -66,6 +66,27 @@ TEST_F(ServerTest, APreviewIsCommittedAsItWasShown) {
   EXPECT_EQ(Post(path, gone).code, 404);
 }
 
+TEST_F(ServerTest, AnUndoGivesVoxelsTheirIdsBack) {
+  const VoxelPoint point{10, 12, 12};
+  const auto supervoxel = [&] { return dataset_->segmentation().ReadVoxels(0, {{point}}).value().front(); };
+  const uint64_t before = supervoxel();
+  const json split = json::parse(Post(absl::StrCat(kTable, "split"), kSplit).body);
+  const uint64_t fragment = supervoxel();
+  ASSERT_NE(fragment, before);
+  const std::string path = absl::StrCat(kTable, "undo");
+  json body = {{"operation_id", split["operation_id"]}, {"voxels", "yes"}};
+  EXPECT_EQ(Post(path, body.dump()).code, 400);
+  body["voxels"] = true;
+  const Response response = Post(path, body.dump());
+  ASSERT_EQ(response.code, 200) << response.body;
+  EXPECT_EQ(supervoxel(), before);
+  const json root = json::parse(Get(absl::StrCat(kTable, "node/", before, "/root")).body)["root_id"];
+  EXPECT_EQ(json::parse(response.body)["new_root_ids"], json::array({root}));
+  const Response gone = Get(absl::StrCat(kTable, "node/", fragment, "/root"));
+  EXPECT_EQ(gone.code, 400) << gone.body;
+  EXPECT_TRUE(absl::StrContains(gone.body, absl::StrCat("is ", before, " again"))) << gone.body;
+}
+
 TEST_F(ServerTest, ASplitPartsTheObjectAndIsAnEvent) {
   const json preview = json::parse(Post(absl::StrCat(kTable, "graph/split_preview"), kSplit).body);
   EXPECT_EQ(preview["illegal_split"], false);
