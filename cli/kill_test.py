@@ -266,7 +266,7 @@ def play_round(number, project, states, folder, chance, tally):
             assert len(operations[key]) == (1 if happened[entry["site"]] else 0), (entry, operations[key], happened)
     assert run_json("fsck", project)["clean"] is True
 
-    again = ByServer(project) if chance.random() < 0.5 else ByCommand(project)
+    again = type(asker)(project)  # by the other way it would be another user's, and another request
     for site, entry in unanswered.items():
         operation, refusal = again.edit(site, entry["edit"], entry["ask"])
         assert refusal is None, (entry, refusal)
