@@ -336,7 +336,7 @@ class PlainModel {
     edges_ = std::move(kept);
   }
 
-  const graph::IdLayout& layout_;
+  graph::IdLayout layout_;
   Array3<uint64_t> labels_;
   std::map<Pair, ModelEdge> edges_;
 };
