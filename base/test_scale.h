@@ -13,4 +13,10 @@ namespace cleave {
   return scale != nullptr && absl::string_view(scale) == "small";
 }
 
+// Whether tests that go through a share of all cases are to go through all of them: CLEAVE_TEST_SCALE=full.
+[[nodiscard]] inline bool FullTests() {
+  const char* const scale = std::getenv("CLEAVE_TEST_SCALE");
+  return scale != nullptr && absl::string_view(scale) == "full";
+}
+
 }  // namespace cleave

@@ -1,15 +1,18 @@
 // Measures the voxel cut on seeded split problems: quality (the share of voxels on the wrong side) and time.
 //
-//   voxel_cut_benchmark [--data DIR] [--set listed|tune|held] [--only TEXT] [--rounds N] [--export FOLDER] [--json]
+//   voxel_cut_benchmark [--data DIR] [--set listed|tune|held|all] [--only TEXT] [--rounds N] [--export FOLDER] [--json]
 //
 // The problems are the data set's own list (default), or those that are made by rule from its volumes: 280 fused pairs
-// and as many genuine mergers as there are (cut/fused_pairs_testing.h), one half for tuning, the other held out.
-// Prints one line a case, then one a group of cases, and one a group and number of seeds a side, with percentiles.
-// Times are the best of N rounds (default 1) of CutVoxels alone, processor time of all its threads. Without --data the
-// data set is looked for in $CLEAVE_DATA and then in ../shared/data beside the working folder's source tree.
+// and as many genuine mergers as there are (cut/fused_pairs_testing.h), one half for tuning, the other held out. "all"
+// is the three of them, with the groups of those that are made called "made bridge" and so on. Prints one line a case,
+// then one a group of cases, and one a group and number of seeds a side, with percentiles. Times are the best of N
+// rounds (default 1) of CutVoxels alone, processor time of all its threads. Memory is the most that was resident in the
+// first round beyond what was before it. Without --data the data set is looked for in $CLEAVE_DATA and then in
+// ../shared/data beside the working folder's source tree.
 //
 // --export writes each case's mask, truth and our sides as ID_mask.npy, ID_truth.npy and ID_side.npy (uint8) and its
 // points as ID.json, for benchmarks/compare_voxel_cut.
+#include <malloc.h>
 #include <time.h>
 
 #include <algorithm>
@@ -24,6 +27,7 @@
 
 #include "nlohmann/json.hpp"
 
+#include "base/stages.h"
 #include "benchmarks/measure.h"
 #include "cut/fused_pairs_testing.h"
 #include "cut/split_cases_testing.h"
@@ -51,8 +55,23 @@ struct Outcome {
   double wrong_share = 0;
   double milliseconds = 0;
   double wall_milliseconds = 0;
+  int64_t peak_bytes = 0;
   std::string failure;
 };
+
+// What a call needs beyond what is resident before it.
+template <typename Call>
+auto WithPeakMemory(int64_t& peak_bytes, Call call) {
+  malloc_trim(0);  // memory that an earlier case left would not be counted
+  Stages stages;
+  stages.EnableProfile();
+  auto result = [&] {
+    const Stages::Scope scope(stages, "call");
+    return call();
+  }();
+  peak_bytes = stages.Profile().front().peak_memory_bytes;
+  return result;
+}
 
 // Processor time of this program: other programs' load does not count.
 double ProcessorMilliseconds() {
@@ -86,22 +105,33 @@ Outcome Run(const SplitCase& split_case, const Options& options) {
                   .region_voxels = split_case.mask.size(),
                   .failure = {}};
   for (int round = 0; round < options.rounds; ++round) {
-    const double start = ProcessorMilliseconds();
-    const auto wall_start = std::chrono::steady_clock::now();
-    const auto cut = CutVoxels(
-        {.mask = split_case.mask.view(), .voxel_size_nm = split_case.voxel_size_nm, .groups = split_case.groups});
-    const double spent = ProcessorMilliseconds() - start;
-    const double wall = 1e3 * SecondsSince(wall_start);
+    int64_t peak_bytes = 0;
+    double spent = 0;
+    double wall = 0;
+    const auto cut = WithPeakMemory(peak_bytes, [&] {
+      const double start = ProcessorMilliseconds();
+      const auto wall_start = std::chrono::steady_clock::now();
+      auto result = CutVoxels(
+          {.mask = split_case.mask.view(), .voxel_size_nm = split_case.voxel_size_nm, .groups = split_case.groups});
+      spent = ProcessorMilliseconds() - start;
+      wall = 1e3 * SecondsSince(wall_start);
+      return result;
+    });
+    outcome.peak_bytes = round == 0 ? peak_bytes : outcome.peak_bytes;
     outcome.milliseconds = round == 0 ? spent : std::min(outcome.milliseconds, spent);
     outcome.wall_milliseconds = round == 0 ? wall : std::min(outcome.wall_milliseconds, wall);
     if (!cut.ok()) {
       outcome.failure = cut.status().ToString();
       outcome.wrong_share = 1;
-      return outcome;
     }
-    outcome.wrong_share = WrongShare(split_case, cut->side);
-    if (round == 0 && !options.folder.empty() && !Export(options.folder, split_case, cut->side)) {
+    const Array3<uint8_t> nothing(cut.ok() ? Extent3{} : split_case.mask.extent());
+    const Array3<uint8_t>& side = cut.ok() ? cut->side : nothing;
+    outcome.wrong_share = WrongShare(split_case, side);
+    if (round == 0 && !options.folder.empty() && !Export(options.folder, split_case, side)) {
       outcome.failure = "cannot be exported to " + options.folder;
+    }
+    if (!cut.ok()) {
+      return outcome;
     }
   }
   return outcome;
@@ -172,6 +202,7 @@ void PrintJson(const std::vector<Outcome>& all, const std::map<std::string, nloh
                      {"wrong_share", outcome.wrong_share},
                      {"milliseconds", outcome.milliseconds},
                      {"wall_milliseconds", outcome.wall_milliseconds},
+                     {"peak_bytes", outcome.peak_bytes},
                      {"failure", outcome.failure}});
   }
   std::printf("%s\n", nlohmann::json{{"cases", cases}, {"groups", groups}}.dump(1).c_str());
@@ -198,21 +229,26 @@ bool ParseOptions(int argc, char** argv, Options& options) {
       return false;
     }
   }
-  return options.set == "listed" || options.set == "tune" || options.set == "held";
+  return options.set == "listed" || options.set == "tune" || options.set == "held" || options.set == "all";
 }
 
 template <typename Function>
 void ForEachCase(const Options& options, Function function) {
   SplitCaseReader reader(options.data);
-  if (options.set == "listed") {
+  if (options.set == "listed" || options.set == "all") {
     for (const nlohmann::json& description : reader.List()) {
       function(reader.Build(description));
     }
+  }
+  if (options.set == "listed") {
     return;
   }
   constexpr uint64_t kSeed = 20240611;
-  FusedPairs(reader, kSeed).ForEach([&](const SplitCase& split_case, bool is_held_out) {
-    if (is_held_out == (options.set == "held")) {
+  FusedPairs(reader, kSeed).ForEach([&](SplitCase& split_case, bool is_held_out) {
+    if (options.set == "all") {
+      split_case.group = "made " + split_case.group;
+    }
+    if (options.set == "all" || is_held_out == (options.set == "held")) {
       function(split_case);
     }
   });
@@ -223,7 +259,7 @@ int Main(int argc, char** argv) {
   if (!ParseOptions(argc, argv, options)) {
     std::fprintf(
         stderr,
-        "usage: %s [--data DIR] [--set listed|tune|held] [--only TEXT] [--rounds N] [--export FOLDER] [--json]\n",
+        "usage: %s [--data DIR] [--set listed|tune|held|all] [--only TEXT] [--rounds N] [--export FOLDER] [--json]\n",
         argv[0]);
     return 2;
   }

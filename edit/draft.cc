@@ -62,12 +62,14 @@ absl::Status Draft::Add(Plan& plan) {
   return absl::OkStatus();
 }
 
+bool Draft::IsProvisional(absl::Time time) { return time >= ProvisionalTime(0); }
+
 void Draft::FinalTimes(std::span<const absl::Time> times, Plan& plan) {
   for (std::vector<table::RowMutation>* rows : {&plan.prepare, &plan.flip}) {
     for (table::RowMutation& row : *rows) {
       for (table::Change& change : row.changes) {
         auto* set = std::get_if<table::SetCell>(&change);
-        if (set != nullptr && set->time.has_value() && *set->time >= ProvisionalTime(0)) {
+        if (set != nullptr && set->time.has_value() && IsProvisional(*set->time)) {
           set->time = times[static_cast<size_t>(absl::ToInt64Milliseconds(*set->time - ProvisionalTime(0)))];
         }
       }

@@ -45,6 +45,9 @@ class Draft {
   // Lays the plan over the draft. Conditions of its voxel writes that speak of chunks of an earlier plan of the batch
   // are taken off: the store will not hold those before the batch is applied, and the chunks are locked until then.
   [[nodiscard]] absl::Status Add(Plan& plan);
+  // Whether a cell with this time is one that an earlier plan of the batch will write: not to be stored before the
+  // flip.
+  [[nodiscard]] static bool IsProvisional(absl::Time time);
   // Puts `times[i]` into the cells of `plan` that were copied from the i-th plan that was added.
   static void FinalTimes(std::span<const absl::Time> times, Plan& plan);
 

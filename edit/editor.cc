@@ -160,6 +160,10 @@ absl::Status Editor::Attempt(Work& work) {
     absl::Status status = LockRoots(work);
     if (status.ok()) {
       status = PlanTasks(work);
+      if (!status.ok() && !absl::IsUnavailable(status)) {  // an error of what was read counts only under locks
+        const absl::Status held = work.session->ConfirmLocks();
+        status = held.ok() ? status : held;
+      }
     }
     if (status.ok() || (!absl::IsUnavailable(status) && !absl::IsAborted(status))) {
       return status;

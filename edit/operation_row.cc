@@ -108,10 +108,14 @@ std::vector<std::array<int64_t, 5>> PackPoints(const std::vector<SidePoint>& poi
   return packed;
 }
 
-std::vector<SidePoint> UnpackPoints(const std::vector<std::array<int64_t, 5>>& packed) {
+absl::StatusOr<std::vector<SidePoint>> UnpackPoints(const std::vector<std::array<int64_t, 5>>& packed) {
+  constexpr int64_t kSidesMax = 64;
   std::vector<SidePoint> points;
   points.reserve(packed.size());
   for (const std::array<int64_t, 5>& point : packed) {
+    if (point[0] < 3 || point[0] > kSidesMax) {
+      return absl::DataLossError(absl::StrCat(point[0], " is no further side of a split"));
+    }
     points.push_back(
         {static_cast<int>(point[0]), {point[1], point[2], point[3]}, NodeId{static_cast<uint64_t>(point[4])}});
   }
@@ -324,7 +328,7 @@ absl::StatusOr<OperationRecord> RecordOfRow(OperationId id, const table::Row& ro
   record.fragments = reader.Array<NodeId>(kFragments);
   record.fragment_origins = reader.Take(
       UnpackOrigins(record.fragments, reader.Array<std::array<uint64_t, 3>>(kFragmentOrigins)), kFragmentOrigins);
-  record.more_points = UnpackPoints(reader.Array<std::array<int64_t, 5>>(kMorePoints));
+  record.more_points = reader.Take(UnpackPoints(reader.Array<std::array<int64_t, 5>>(kMorePoints)), kMorePoints);
   record.restored = reader.Array<Restored>(kRestored);
   record.changed_boxes = UnpackBoxes(reader.Array<std::array<int64_t, 6>>(kChangedBoxes));
   record.changed_chunk_count = reader.Number(kChangedChunks).value_or(0);

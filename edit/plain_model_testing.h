@@ -383,7 +383,7 @@ class PlainModel {
     }
   }
 
-  const graph::IdLayout& layout_;
+  graph::IdLayout layout_;
   Array3<uint64_t> labels_;
   std::map<Pair, ModelEdge> edges_;
   std::set<Pair> infinite_;  // that there ever were

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
+#include "edit/draft.h"
 #include "table/columns.h"
 #include "table/row_keys.h"
 #include "table/serializers.h"
@@ -187,10 +188,15 @@ absl::Status AddFragmentRows(const table::TableReader& reader, graph::OperationI
       table::RowMutation row{Key(fragment),
                              {Set(columns::kFormerIdentity, table::EncodeArray(std::vector<NodeId>{former})),
                               Set(columns::kOperationId, table::EncodeIdText(Value(operation)))}};
+      table::RowMutation turned_on{Key(fragment), {}};
       for (const table::Cell& cell : parents->second) {
-        row.changes.push_back(table::SetCell{columns::kParent, cell.time, cell.value});
+        (Draft::IsProvisional(cell.time) ? turned_on : row)
+            .changes.push_back(table::SetCell{columns::kParent, cell.time, cell.value});
       }
       plan.prepare.push_back(std::move(row));
+      if (!turned_on.changes.empty()) {
+        plan.flip.push_back(std::move(turned_on));
+      }
     }
     plan.flip.push_back({Key(former), {Set(columns::kNewIdentity, table::EncodeArray(fragments))}});
   }

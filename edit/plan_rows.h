@@ -23,8 +23,9 @@ namespace cleave::edit {
                                             graph::OperationId operation, Plan& plan);
 
 // Adds lineage for every fragment of `plan`. To `prepare`: where it came from, and its former's parents with their old
-// times, so that it leads to the old roots until the flip and in the past. To `flip`: what its former became. Source of
-// the columns: the field's supervoxel lineage.
+// times, so that it leads to the old roots until the flip and in the past. To `flip`: what its former became, and
+// parents that an earlier plan of the same batch gives the former. Source of the columns: the field's supervoxel
+// lineage.
 [[nodiscard]] absl::Status AddFragmentRows(const table::TableReader& reader, graph::OperationId operation, Plan& plan);
 
 // The fragments of each supervoxel that they are given back to, in the order of `restored`.

@@ -15,6 +15,7 @@
 #include "edit/lock_keys.h"
 #include "edit/operation_turns.h"
 #include "edit/recovery.h"
+#include "edit/scope_locks.h"
 #include "store/store.h"
 #include "table/table.h"
 
@@ -102,6 +103,23 @@ absl::Status Session::Begin(std::span<const graph::NodeId> roots) {
   return absl::OkStatus();
 }
 
+absl::Status Session::ConfirmLocks() const {
+  const absl::StatusOr<OperationRecord> record = log_.Read(record_.id);
+  CLEAVE_RETURN_IF_ERROR(record.status());
+  if (record->status != OperationStatus::kCreated) {
+    return Abandoned();
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::RowLockState> locks,
+                          table::ReadLocks(dataset_.table(), LockKeys(in_flight_)));
+  for (const table::RowLockState& lock : locks) {
+    if (!lock.temporal.has_value() || lock.temporal->operation_id != Value(record_.id)) {
+      return absl::AbortedError(
+          absl::StrCat("operation ", Value(record_.id), " lost a lock while it was planned; send it again"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Session::Release() {
   DropKept();
   CLEAVE_RETURN_IF_ERROR(chunk_locks_.Release(ChunkLockKeys(in_flight_.chunk_scope), Value(record_.id)));
@@ -122,7 +140,10 @@ absl::Status Session::LockChunks(std::span<const ChunkPoint> chunks) {
   CLEAVE_RETURN_IF_ERROR(WriteInFlight());
   const std::vector<std::string> keys = ChunkLockKeys(wanted);
   if (absl::Status status = chunk_locks_.Acquire(keys, Value(record_.id)); !status.ok()) {
-    in_flight_.chunk_scope = before;
+    // Where an answer was lost, some may have been taken all the same. What cannot be released now stays in the scope.
+    if (chunk_locks_.Release(keys, Value(record_.id)).ok()) {
+      in_flight_.chunk_scope = before;
+    }
     return status;
   }
   if (keeper_ != nullptr) {
@@ -212,10 +233,24 @@ absl::StatusOr<Intent> Session::CommitIntent(std::vector<PlannedOperation> opera
   // The one write that must be on disk when it returns; all that the session wrote before comes with it.
   CLEAVE_ASSIGN_OR_RETURN(const bool committed, WriteCommitted(dataset_.table(), records.front()));
   if (!committed) {
-    return Fail(Abandoned());
+    CLEAVE_RETURN_IF_ERROR(ExplainRefusedCommit(records.front().time));
   }
   CrashPoint("edit.committed");
   return intent;
+}
+
+// The row was not as it was begun. OK when it is this session's own commit that stands there: a transport that got no
+// answer sent the write again.
+absl::Status Session::ExplainRefusedCommit(absl::Time time) {
+  CLEAVE_ASSIGN_OR_RETURN(const OperationRecord record, log_.Read(record_.id));
+  const bool mine = record.time == time;
+  if (mine && (record.status == OperationStatus::kWriteStarted || record.status == OperationStatus::kSuccess)) {
+    return absl::OkStatus();
+  }
+  if (record.status != OperationStatus::kException) {  // only recovery may clean up
+    return absl::AbortedError(absl::StrCat("operation ", Value(record_.id), " was taken back; send it again"));
+  }
+  return Fail(Abandoned());
 }
 
 absl::Status Session::Fail(const absl::Status& reason) {

@@ -64,6 +64,8 @@ class Session {
   [[nodiscard]] absl::Status Begin(std::span<const graph::NodeId> roots);
   // Adds locks for those of `chunks` that are not held yet. UNAVAILABLE when another operation holds one.
   [[nodiscard]] absl::Status LockChunks(std::span<const ChunkPoint> chunks);
+  // ABORTED unless the operation still holds all locks that it took: what it read meanwhile may be two states in one.
+  [[nodiscard]] absl::Status ConfirmLocks() const;
   // Gives the locks back before another try.
   [[nodiscard]] absl::Status Release();
   // What the log says if the operation comes to nothing.
@@ -87,6 +89,7 @@ class Session {
   [[nodiscard]] absl::StatusOr<Intent> CommitIntent(std::vector<PlannedOperation> operations, Stages& stages);
   [[nodiscard]] absl::Status LockForCommit();
   [[nodiscard]] absl::Status Abandoned() const;
+  [[nodiscard]] absl::Status ExplainRefusedCommit(absl::Time time);
 
   graph::Dataset& dataset_;
   Clock& clock_;

@@ -35,17 +35,22 @@ constexpr char kGoOn[] =
 class ProjectFolder {
  public:
   // A relative path is taken from the present working folder.
-  explicit ProjectFolder(const std::string& folder) : path_(fs::absolute(folder).lexically_normal().string()) {}
+  explicit ProjectFolder(const std::string& folder, const DatasetSeams& seams = {})
+      : path_(fs::absolute(folder).lexically_normal().string()), seams_(seams) {}
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::string table() const { return Below("table"); }
   [[nodiscard]] std::shared_ptr<store::Store> root() const { return std::make_shared<store::FileStore>(path_); }
   [[nodiscard]] std::shared_ptr<store::Store> edges() const { return At("edges"); }
-  [[nodiscard]] std::shared_ptr<store::Store> intents() const { return At("intents"); }
-  [[nodiscard]] std::shared_ptr<store::Store> previews() const { return At("previews"); }
+  [[nodiscard]] std::shared_ptr<store::Store> intents() const { return Seamed("intents", At("intents")); }
+  [[nodiscard]] std::shared_ptr<store::Store> previews() const { return Seamed("previews", At("previews")); }
   [[nodiscard]] std::shared_ptr<store::Store> base() const { return At("ocdbt/base"); }
   [[nodiscard]] ocdbt::ForkPlace fork(const std::string& graph_id) const {
-    return {.base = base(), .folder = At(absl::StrCat("ocdbt/", graph_id)), .name = graph_id};
+    return {.base = base(), .folder = Seamed("fork", At(absl::StrCat("ocdbt/", graph_id))), .name = graph_id};
+  }
+  // Nothing where there is no seam.
+  [[nodiscard]] std::unique_ptr<table::Table> SeamOver(table::Table& table) const {
+    return seams_.table ? seams_.table(table) : nullptr;
   }
 
  private:
@@ -53,8 +58,13 @@ class ProjectFolder {
   [[nodiscard]] std::shared_ptr<store::Store> At(absl::string_view name) const {
     return std::make_shared<store::FileStore>(Below(name));
   }
+  [[nodiscard]] std::shared_ptr<store::Store> Seamed(absl::string_view name,
+                                                     std::shared_ptr<store::Store> store) const {
+    return seams_.store ? seams_.store(name, std::move(store)) : store;
+  }
 
   std::string path_;
+  DatasetSeams seams_;
 };
 
 // Of the sizes that divide a graph chunk's, the one nearest to kStorageChunkVoxels by ratio. Sizes with large prime
@@ -196,10 +206,13 @@ struct Dataset::State {
         meta(std::move(graph_meta)),
         layout(std::move(id_layout)),
         table(std::move(opened)),
+        table_seam(folder.SeamOver(*table)),
         edges(folder.edges()),
         intents(folder.intents()),
         previews(folder.previews()),
-        ids(layout, table->ordered()) {}
+        ids(layout, used_table().ordered()) {}
+
+  [[nodiscard]] table::Table& used_table() const { return table_seam != nullptr ? *table_seam : *table; }
 
   // The voxels in a state of the database.
   [[nodiscard]] absl::StatusOr<std::unique_ptr<volume::Volume>> Show(std::shared_ptr<store::Store> voxels,
@@ -241,6 +254,7 @@ struct Dataset::State {
   const GraphMeta meta;
   const IdLayout layout;
   const std::unique_ptr<table::EmbeddedTable> table;
+  const std::unique_ptr<table::Table> table_seam;
   EdgeFiles edges;
   const std::shared_ptr<store::Store> intents;
   const std::shared_ptr<store::Store> previews;
@@ -312,8 +326,8 @@ absl::StatusOr<std::unique_ptr<Dataset>> Dataset::CreateOrResume(const std::stri
   return ended ? Open(folder_name) : OpenUnsealed(folder_name);
 }
 
-absl::StatusOr<std::unique_ptr<Dataset>> Dataset::Open(const std::string& folder_name) {
-  const ProjectFolder folder(folder_name);
+absl::StatusOr<std::unique_ptr<Dataset>> Dataset::Open(const std::string& folder_name, const DatasetSeams& seams) {
+  const ProjectFolder folder(folder_name, seams);
   CLEAVE_ASSIGN_OR_RETURN(GraphMeta meta, ReadMeta(folder));
   CLEAVE_ASSIGN_OR_RETURN(IdLayout layout, IdLayout::Create(meta.volume, meta.chunk_size));
   absl::StatusOr<std::unique_ptr<table::EmbeddedTable>> table = table::EmbeddedTable::Open(folder.table(), {});
@@ -339,7 +353,7 @@ absl::StatusOr<std::unique_ptr<Dataset>> Dataset::Open(const std::string& folder
 const GraphMeta& Dataset::meta() const { return state_->meta; }
 bool Dataset::sealed() const { return state_->sealed; }
 const IdLayout& Dataset::layout() const { return state_->layout; }
-table::Table& Dataset::table() { return *state_->table; }
+table::Table& Dataset::table() { return state_->used_table(); }
 EdgeFiles& Dataset::edges() { return state_->edges; }
 IdAllocator& Dataset::ids() { return state_->ids; }
 store::Store& Dataset::intents() { return *state_->intents; }
@@ -353,7 +367,7 @@ absl::StatusOr<const store::Store*> Dataset::ForkFiles() const {
   }
   return state_->fork_files.get();
 }
-GraphView Dataset::View(absl::Time at) const { return {state_->layout, *state_->table, at}; }
+GraphView Dataset::View(absl::Time at) const { return {state_->layout, state_->used_table(), at}; }
 
 absl::StatusOr<std::unique_ptr<volume::Volume>> Dataset::SegmentationAt(const VoxelMoment& moment) const {
   const ocdbt::Database& database = *state_->database;

@@ -18,12 +18,14 @@
 // SealBase.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 #include "graph/edges.h"
@@ -54,6 +56,14 @@ struct VoxelMoment {
   std::optional<absl::Time> time;
 };
 
+// What a test puts between a dataset and its table and stores, to count, stop and order every effect.
+struct DatasetSeams {
+  // Over the dataset's table, which outlives what is returned. Empty: nothing.
+  std::function<std::unique_ptr<table::Table>(table::Table& table)> table = {};
+  // `name`: "intents", "previews" or "fork". Empty: nothing.
+  std::function<std::shared_ptr<store::Store>(absl::string_view name, std::shared_ptr<store::Store> store)> store = {};
+};
+
 class Dataset {
  public:
   ~Dataset();
@@ -72,8 +82,9 @@ class Dataset {
                                                                                const GraphMeta& meta);
   // Opens a project whose base is sealed, and its fork. NOT_FOUND when the folder is not a project; FAILED_PRECONDITION
   // when its ingest never ended, or the original of an overlay has changed; UNAVAILABLE when another process has it
-  // open; DATA_LOSS naming what is damaged.
-  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Dataset>> Open(const std::string& folder);
+  // open; DATA_LOSS naming what is damaged. `seams` are for tests.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Dataset>> Open(const std::string& folder,
+                                                                     const DatasetSeams& seams = {});
 
   [[nodiscard]] const GraphMeta& meta() const;
   // Whether ingest has ended.

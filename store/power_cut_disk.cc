@@ -23,6 +23,15 @@ std::string BytesOf(const std::string& path) {
 
 PowerCutDisk::PowerCutDisk(std::string folder) : folder_(std::move(folder)) {
   synced_folders_.insert(folder_);
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder_)) {
+    const std::string path = entry.path().string();
+    if (entry.is_directory()) {
+      synced_folders_.insert(path);
+    } else {
+      const std::string bytes = BytesOf(path);
+      synced_names_[path] = names_[path] = std::make_shared<Contents>(Contents{bytes, bytes});
+    }
+  }
   SetFileEffectObserver([this](const FileEffect& effect) {
     if (effect.path != folder_ && !absl::StartsWith(effect.path, folder_ + "/")) {
       return;

@@ -8,8 +8,8 @@
 //
 // What the file system promises (POSIX, and no more): the bytes of a file are there once the file was synced, and a
 // name appears, changes or vanishes for good once its folder was synced. What was not synced may be there or not, names
-// and bytes independent of each other. The folder is empty when the disk is made. Effects of several threads come one
-// after the other. One disk at a time.
+// and bytes independent of each other. What is in the folder when the disk is made is taken for synced. Effects of
+// several threads come one after the other. One disk at a time.
 #pragma once
 
 #include <functional>

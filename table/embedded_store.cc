@@ -1,6 +1,7 @@
 #include "table/embedded_store.h"
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <vector>
@@ -39,6 +40,8 @@ class RowTransform final : public rocksdb::SliceTransform {
   bool InDomain(const rocksdb::Slice& key) const override { return RowPrefixSize(ToView(key)) > 0; }
 };
 
+std::atomic<rocksdb::Env*> store_env = nullptr;
+
 rocksdb::Options StoreOptions(const EmbeddedTableOptions& options) {
   rocksdb::BlockBasedTableOptions blocks;
   blocks.block_size = 16 << 10;
@@ -73,6 +76,9 @@ rocksdb::Options StoreOptions(const EmbeddedTableOptions& options) {
   store.info_log_level = rocksdb::WARN_LEVEL;
   store.keep_log_file_num = 3;
   store.max_log_file_size = 4 << 20;
+  if (rocksdb::Env* const env = store_env) {
+    store.env = env;
+  }
   return store;
 }
 
@@ -202,6 +208,8 @@ absl::Status CheckFormat(rocksdb::DB& store, const std::string& folder, bool is_
 }
 
 }  // namespace
+
+void SetStoreEnv(rocksdb::Env* env) { store_env = env; }
 
 absl::Status ToStatus(const rocksdb::Status& status) {
   if (status.ok()) {

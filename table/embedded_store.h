@@ -24,4 +24,8 @@ namespace cleave::table {
 [[nodiscard]] absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenStore(const std::string& folder,
                                                                      const EmbeddedTableOptions& options);
 
+// Stores that are opened from now on reach their files through `env`; nullptr: the system's own. For tests that model
+// what a power cut would leave.
+void SetStoreEnv(rocksdb::Env* env);
+
 }  // namespace cleave::table
