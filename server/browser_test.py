@@ -46,7 +46,7 @@ image = pytest.importorskip("PIL.Image")
 playwright = pytest.importorskip("playwright.sync_api")
 
 NM = np.array([8, 8, 40])
-WAIT_SECONDS = 60  # for a condition; none takes so long on a machine that is not overloaded
+WAIT_SECONDS = 120  # for a condition; none takes so long, not even on a machine that is overloaded
 WINDOW = {"width": 1280, "height": 720}
 BROWSER_OPTIONS = [
     "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist",

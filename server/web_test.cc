@@ -12,6 +12,8 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 
+#include "base/clock.h"
+#include "edit/operation_log.h"
 #include "server/server_testing.h"
 
 namespace cleave::server {
@@ -123,15 +125,21 @@ TEST_F(WebTest, PagesNeedNoTokenButWhatTheyAskDoes) {
 TEST_F(WebTest, OperationsAreListedNewestFirstWhateverBecameOfThem) {
   EXPECT_TRUE(Own("operations")["operations"].empty());
   ASSERT_EQ(Post(absl::StrCat(kTable, "split"), kSplit).code, 200);
-  const json merged = json::parse(Post(absl::StrCat(kTable, "merge"), "[[0,80,96,480],[0,240,96,480]]").body);
-  const uint64_t root = merged["new_root_ids"][0];
-  ASSERT_EQ(Post(absl::StrCat(kOwnTable, "protect"), json{{"root_id", absl::StrCat(root)}, {"note", ""}}.dump()).code,
-            200);
-  ASSERT_EQ(Post(absl::StrCat(kTable, "split"), kSplit).code, 400) << "it is protected";
+  ASSERT_EQ(Post(absl::StrCat(kTable, "merge"), "[[0,80,96,480],[0,240,96,480]]").code, 200);
+  edit::OperationRecord refused;
+  refused.id = dataset_->ids().NewOperation().value();
+  refused.kind = edit::OperationKind::kSplit;
+  refused.status = edit::OperationStatus::kException;
+  refused.user = "ann";
+  refused.time = Clock::System().Now();
+  refused.exception = "locked by another";
+  refused.failure = edit::OperationFailure::kFailed;
+  ASSERT_TRUE(edit::OperationLog(dataset_->table()).Write(refused).ok());
   const json operations = Own("operations")["operations"];
   ASSERT_EQ(operations.size(), 3U) << operations;
   EXPECT_EQ(operations[0]["status"], "exception");
-  EXPECT_THAT(std::string(operations[0]["exception"]), testing::HasSubstr("protected"));
+  EXPECT_EQ(operations[0]["exception"], "locked by another");
+  EXPECT_EQ(operations[0]["user"], "ann");
   EXPECT_EQ(operations[1]["kind"], "merge");
   EXPECT_EQ(operations[1]["cut_voxels"], false);
   EXPECT_EQ(operations[2]["kind"], "split");
