@@ -1,5 +1,6 @@
 #include "work/event_claims.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -63,16 +64,18 @@ absl::StatusOr<std::vector<EventRef>> EventClaims::Claim(const std::vector<Event
       return status;
     }
   }
-  keeper_.KeepChunks(graph::OperationId{worker_}, RowKeys(claimed_));
-  // Another worker may have handled one between the question and the claim.
+  // Another worker may have handled one between the question and the claim. Its mark goes only after the offset passed.
   CLEAVE_ASSIGN_OR_RETURN(const std::set<EventRef> handled, Handled(claimed_));
-  std::vector<EventRef> mine;
-  for (const EventRef& event : claimed_) {
-    if (!handled.contains(event)) {
-      mine.push_back(event);
-    }
+  CLEAVE_ASSIGN_OR_RETURN(const absl::Time acknowledged, edit::ReadAcknowledged(table_, group_));
+  const auto others = std::ranges::partition(
+      claimed_, [&](const EventRef& event) { return event.time > acknowledged && !handled.contains(event); });
+  const std::vector<std::string> not_mine = RowKeys({others.begin(), others.end()});
+  claimed_.erase(others.begin(), others.end());
+  if (!not_mine.empty()) {
+    CLEAVE_RETURN_IF_ERROR(locks_.Release(not_mine, worker_));
   }
-  return mine;
+  keeper_.KeepChunks(graph::OperationId{worker_}, RowKeys(claimed_));
+  return claimed_;
 }
 
 absl::Status EventClaims::Finish() {
