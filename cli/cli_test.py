@@ -242,7 +242,7 @@ def test_info(fused):
     assert info["kvstore"]["driver"] == "ocdbt"
     assert info["operations"] == {"total": 0, "success": 0}
     assert [scale["key"] for scale in info["scales"]] == ["8_8_40", "16_16_40", "32_32_40", "64_64_80"]
-    assert [scale["filled"] for scale in info["scales"]] == [True, False, False, False]
+    assert [scale["filled"] for scale in info["scales"]] == [True, True, True, True]
     assert info["scales"][1]["bounds"] == {"lower": [0, 0, 0], "upper": [36, 20, 32]}
     text = run("info", fused).stdout
     assert "72,40,32" in text and '"driver": "ocdbt"' in text

@@ -98,5 +98,6 @@ class Command {
 [[nodiscard]] std::unique_ptr<Command> MakeTouchingCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeUndoCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeUnprotectCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeWorkerDownsampleCommand();
 
 }  // namespace cleave::cli

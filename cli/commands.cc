@@ -48,6 +48,7 @@ std::vector<std::unique_ptr<Command>> MakeCommands() {
                           MakePictureCommand,
                           MakeMeshCommand,
                           MakeServeCommand,
+                          MakeWorkerDownsampleCommand,
                           MakeGenerateCommand,
                           MakeTouchingCommand,
                           MakeAgreementCommand,

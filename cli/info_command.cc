@@ -1,3 +1,5 @@
+#include <optional>
+
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -10,6 +12,7 @@
 #include "base/status.h"
 #include "edit/apply.h"
 #include "edit/operation_log.h"
+#include "graph/scales.h"
 #include "volume/volume.h"
 
 namespace cleave::cli {
@@ -41,21 +44,22 @@ Json KvStoreJson(const std::string& spec) {
 std::string MegabytesText(int64_t bytes) { return absl::StrFormat("%.1f MB", 1e-6 * static_cast<double>(bytes)); }
 
 // Finest first. Only the finest has voxels so far; in the others readers find background.
-Json ScalesJson(const volume::Info& info) {
+// `kept`: whether the coarser scales were filled and follow the edits.
+Json ScalesJson(const volume::Info& info, bool kept) {
   Json scales = Json::array();
   for (const volume::Scale& scale : info.scales) {
     scales.push_back({{"key", scale.key},
                       {"voxel_size_nm", ToJson(scale.resolution)},
                       {"bounds", ToJson(scale.bounds())},
-                      {"filled", scales.empty()}});
+                      {"filled", kept || scales.empty()}});
   }
   return scales;
 }
 
-std::string ScalesText(const volume::Info& info) {
+std::string ScalesText(const volume::Info& info, bool kept) {
   std::string text = info.scales.front().key;
   for (size_t i = 1; i < info.scales.size(); ++i) {
-    absl::StrAppend(&text, i == 1 ? "; declared but not yet filled: " : ", ", info.scales[i].key);
+    absl::StrAppend(&text, i == 1 && !kept ? "; declared but never filled: " : ", ", info.scales[i].key);
   }
   return text;
 }
@@ -119,6 +123,7 @@ class InfoCommand final : public Command {
     const int64_t voxel_bytes = FolderBytes(project_ + "/ocdbt");
     const int64_t edge_bytes = FolderBytes(project_ + "/edges");
     const volume::Scale& scale = dataset.segmentation().info().scales.front();
+    CLEAVE_ASSIGN_OR_RETURN(const std::optional<absl::Time> filled, graph::ReadScalesFilled(dataset.table()));
     return Json{{"project", project_},
                 {"graph_id", meta.graph_id},
                 {"volume", ToJson(meta.volume)},
@@ -126,7 +131,7 @@ class InfoCommand final : public Command {
                 {"chunk_size", ToJson(meta.chunk_size)},
                 {"storage_chunk_size", ToJson(scale.chunk_size)},
                 {"encoding", std::string(volume::EncodingName(scale.encoding))},
-                {"scales", ScalesJson(dataset.segmentation().info())},
+                {"scales", ScalesJson(dataset.segmentation().info(), filled.has_value())},
                 {"layer_count", dataset.layout().layer_count()},
                 {"layers", LayersJson(dataset.layout())},
                 {"base", meta.original.has_value() ? "overlay" : "copy"},
@@ -153,7 +158,8 @@ class InfoCommand final : public Command {
                     MegabytesText(json["bytes"]["voxels"].get<int64_t>()), "; table ",
                     MegabytesText(json["bytes"]["table"].get<int64_t>()), "; edges ",
                     MegabytesText(json["bytes"]["edges"].get<int64_t>()), "\n");
-    absl::StrAppend(&text, "scales         ", ScalesText(dataset.segmentation().info()), "\n");
+    absl::StrAppend(&text, "scales         ",
+                    ScalesText(dataset.segmentation().info(), json["scales"].back()["filled"].get<bool>()), "\n");
     absl::StrAppend(&text, "operations     ", json["operations"]["total"].get<int64_t>(), ", of which ",
                     json["operations"]["success"].get<int64_t>(), " succeeded\n");
     return text;

@@ -6,6 +6,7 @@
 #include "nlohmann/json.hpp"
 
 #include "base/status.h"
+#include "graph/graph_meta.h"
 #include "ingest/file_ingest.h"
 
 namespace cleave::cli {
@@ -46,6 +47,10 @@ class IngestCommand final : public Command {
         ->type_name("KIND")
         ->capture_default_str();
     app.add_option("--graph-id", options_.base.graph_id, "The name of the graph")->capture_default_str();
+    app.add_option("--scales", options_.base.scales,
+                   "Scales of the volume, the finest among them; default: until one fits in a chunk of the store")
+        ->type_name("COUNT")
+        ->check(CLI::Range(1, graph::kScaleCountMax));
     app.add_option("--threads", options_.base.threads, "Threads to use; default: one for each processor")
         ->check(CLI::Range(1, 1024));
   }

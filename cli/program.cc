@@ -41,6 +41,7 @@ constexpr GroupText kGroups[] = {
     {"table", "Project", "Exchange a project's table with PyChunkedGraph",
      "cleave table dump demo --out demo.jsonl.zst\n"
      "cleave table load graph.jsonl.zst demo --segmentation file:///data/watershed/ --edges /data/edges"},
+    {"worker", "Serve", "Do what follows edits where no server does it", "cleave worker downsample demo"},
     {"ocdbt", "Store", "Keep a versioned key-value store: an OCDBT database, TensorStore's format",
      "cleave ocdbt create store\ncleave ocdbt put store greeting hello\ncleave ocdbt versions store"},
 };

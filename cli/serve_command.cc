@@ -1,6 +1,7 @@
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
+#include <iostream>
 #include <system_error>
 
 #include "CLI/CLI.hpp"
@@ -16,6 +17,7 @@
 #include "server/http_server.h"
 #include "server/request_log.h"
 #include "server/routes.h"
+#include "work/downsample_service.h"
 
 namespace cleave::cli {
 namespace {
@@ -86,6 +88,13 @@ class ServeCommand final : public Command {
     app.add_option("--edit-threads", listen_.slow_threads, "Edits and previews that are worked on at a time")
         ->capture_default_str()
         ->check(CLI::Range(1, 1024));
+    app.add_option("--downsample-workers", downsample_.workers,
+                   "Workers that keep the coarser scales true to the edits; 0: none, then the queue waits")
+        ->capture_default_str()
+        ->check(CLI::Range(0, 64));
+    app.add_option("--downsample-memory-mib", downsample_memory_mib_, "Memory for their labels, together, in MiB")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1 << 20));
     app.add_option("--body-mib-max", body_mib_max_, "The largest body of a request, in MiB")
         ->capture_default_str()
         ->check(CLI::Range(1, 1024));
@@ -109,6 +118,8 @@ class ServeCommand final : public Command {
       options_.web_folder = BuiltWebFolder();
     }
     CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console));
+    CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<work::DownsampleService> downsampling,
+                            StartDownsampling(*project.dataset, console));
     server::Routes routes(*project.dataset, *project.editor, options_);
     CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<server::HttpServer> listening,
                             server::HttpServer::Start(
@@ -126,12 +137,30 @@ class ServeCommand final : public Command {
   }
 
  private:
+  absl::StatusOr<std::unique_ptr<work::DownsampleService>> StartDownsampling(graph::Dataset& dataset,
+                                                                             Console& console) {
+    CLEAVE_ASSIGN_OR_RETURN(const work::DownsampleQueue queue, work::ReadDownsampleQueue(dataset));
+    if (!queue.kept) {
+      console.Note(absl::StrCat("the coarser scales of ", project_,
+                                " were never filled and stay as they are; stop, and run `cleave worker downsample ",
+                                project_, " --all` once"),
+                   /*important=*/true);
+    }
+    downsample_.work.memory_bytes = static_cast<int64_t>(downsample_memory_mib_) << 20;
+    downsample_.on_error = [](const absl::Status& error) {
+      std::cerr << "cleave: coarser scales: " << error.message() << std::endl;
+    };
+    return work::DownsampleService::Start(dataset, downsample_);
+  }
+
   CLI::App* app_ = nullptr;  // whose options these are
   std::string project_;
   std::string config_;
   std::string tokens_;
   std::string log_;
   int body_mib_max_ = 64;
+  int downsample_memory_mib_ = 256;
+  work::DownsampleServiceOptions downsample_;
   server::ListenOptions listen_;
   server::RouteOptions options_;
 };

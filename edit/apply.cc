@@ -12,6 +12,7 @@
 #include "base/crash_point.h"
 #include "base/status.h"
 #include "edit/earlier_voxels.h"
+#include "edit/event_index.h"
 #include "edit/lock_keys.h"
 #include "edit/operation_turns.h"
 #include "ocdbt/database.h"
@@ -121,6 +122,7 @@ class Turner {
       record.status = OperationStatus::kSuccess;
       record.chunk_scope.clear();
       rows.push_back(EndedRow(record));
+      rows.push_back(EventRow({record.time, record.id}));
     }
     CLEAVE_RETURN_IF_ERROR(dataset_.table().Apply(rows));
     CrashPoint("edit.flipped");

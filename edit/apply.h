@@ -8,7 +8,7 @@
 //      voxels.
 //   3. flip: claimed on the operation's row, so that nobody takes it back any more; then rows that turn the new state
 //   on,
-//      with the operation's row set to success, in one batch.
+//      with the operation's row set to success and its event (event_index.h), in one batch.
 //
 // The operations of one batch go through each step together: all rows of step 1, then one commit of voxels for each
 // that has some (in order, so that each has a version of its own), then all rows of step 3 in one batch.

@@ -29,6 +29,8 @@ absl::string_view DescribeInvariant(int invariant) {
       "only edits moved voxels, of the edited supervoxels only",
       "sources and sinks of splits have different roots",
       "no lock or operation is left behind",
+      "coarser scales are the downsample of the finest",
+      "events are the successful operations, in order",
   };
   return kTexts.at(static_cast<size_t>(invariant - 1));
 }
@@ -70,6 +72,7 @@ absl::Status FsckRun::Prepare() {
   CLEAVE_ASSIGN_OR_RETURN(OperationLog::Rows rows, OperationLog::ReadEach(table_));
   log_ = std::move(rows.records);
   for (const auto& [id, why] : rows.unreadable) {
+    unreadable_.insert(id);
     findings_.Add({7,
                    absl::StrCat("the row of the operation cannot be read: ", why.message()),
                    {Value(id)},
@@ -232,6 +235,12 @@ absl::StatusOr<FsckReport> FsckOver(graph::Dataset& dataset, const FsckOverlay& 
   }
   if (options.check_locks) {
     CLEAVE_RETURN_IF_ERROR(run.CheckLocks());
+  }
+  if (options.check_scales && !options.operations_may_run) {
+    CLEAVE_RETURN_IF_ERROR(run.CheckScales());
+  }
+  if (options.check_events && !options.operations_may_run) {
+    CLEAVE_RETURN_IF_ERROR(run.CheckEvents());
   }
   return run.Take();
 }

@@ -15,6 +15,10 @@
 //      nobody else changes voxels
 //   6  after a successful split no source and sink share a root
 //   7  no lock and no operation in flight is left behind; every operation's row says how it ended
+//   8  every coarser scale is the downsample of the finest, but where the queue of the downsample workers still has
+//   voxels
+//      (newest state only; nothing to look at in a project whose coarser scales were never filled)
+//   9  events are the successful operations by their times: none is missing and none invented
 //
 // Past times are those just before and at each operation, and the time of ingest. Voxels at a time are those of the
 // newest version written by an operation up to it. A part of the graph that did not change is looked at once.
@@ -35,13 +39,15 @@
 
 namespace cleave::edit {
 
-inline constexpr int kInvariantCount = 7;
+inline constexpr int kInvariantCount = 9;
 
 struct FsckOptions {
   bool check_voxels = true;      // 1 and 2: reads every voxel once, and chunks that edits changed once per change
   bool check_hierarchy = true;   // 3 and 4
   bool check_operations = true;  // 5 and 6
   bool check_locks = true;       // 7
+  bool check_scales = true;      // 8: reads every voxel of every scale once; not while operations may run
+  bool check_events = true;      // 9; likewise
   // How many of the newest operations have their times looked at, and the time of ingest; older times are left out. 0:
   // only the newest state.
   int64_t past_operations_max = 1000;

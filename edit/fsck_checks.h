@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 
 #include "base/progress.h"
+#include "edit/event_index.h"
 #include "edit/fsck.h"
 #include "edit/fsck_history.h"
 #include "edit/operation_log.h"
@@ -32,6 +33,8 @@ struct FsckOverlay {
   // What the segmentation then shows under the same keys: in a project over an original, a chunk without a key is the
   // original's.
   std::span<const store::KeyedWrite> shown = {};
+  // What the repair's event will have in the queue of the downsample workers.
+  std::span<const Box> changed = {};
 };
 
 // As Fsck, of the dataset with the overlay.
@@ -87,6 +90,17 @@ using FormerOf = absl::flat_hash_map<graph::NodeId, graph::NodeId>;
 // All of them have the operation's time. Fragments whose former is not known are left out.
 [[nodiscard]] std::vector<LineageCell> LineageOf(const OperationRecord& record, const FormerOf& former_of);
 
+// What the log says of events and their rows do not.
+struct EventDifference {
+  std::vector<EventRef> missing;
+  std::vector<EventRef> invented;
+};
+// Operations from before the index, where it is not whole, are not missing; those whose row cannot be read are not
+// invented.
+[[nodiscard]] absl::StatusOr<EventDifference> CompareEvents(const table::TableReader& table,
+                                                            std::span<const OperationRecord> log,
+                                                            const std::set<graph::OperationId>& unreadable);
+
 // Whether the rows of its new roots say that the operation has been carried out.
 [[nodiscard]] absl::StatusOr<bool> HasTakenEffect(const table::TableReader& reader, const OperationRecord& record);
 
@@ -107,6 +121,8 @@ class FsckRun {
   [[nodiscard]] absl::Status CheckLineage();
   [[nodiscard]] absl::Status CheckOperations();
   [[nodiscard]] absl::Status CheckLocks();
+  [[nodiscard]] absl::Status CheckScales();
+  [[nodiscard]] absl::Status CheckEvents();
   [[nodiscard]] FsckReport Take();
 
  private:
@@ -122,6 +138,7 @@ class FsckRun {
   [[nodiscard]] absl::Status CheckMovedVoxels(uint64_t generation, const std::vector<const OperationRecord*>& records);
   [[nodiscard]] absl::Status CheckForeignVoxels();
   [[nodiscard]] absl::Status CheckSplitApart(const OperationRecord& record);
+  [[nodiscard]] absl::StatusOr<std::vector<Box>> WaitingBoxes() const;
   [[nodiscard]] absl::Status CheckEnded(const std::set<uint64_t>& running);
   [[nodiscard]] uint64_t GenerationAt(absl::Time time) const;
 
@@ -132,6 +149,7 @@ class FsckRun {
   Progress& progress_;
   FsckFindings findings_;
   std::vector<OperationRecord> log_;
+  std::set<graph::OperationId> unreadable_;  // whose rows are not in log_
   GenerationSpan span_;
   std::vector<Moment> moments_;
   std::map<ChunkPoint, std::vector<uint64_t>> changes_;  // generations that changed voxels of a chunk, ascending

@@ -127,7 +127,7 @@ class Repairer {
     table::OverlayTable overlay(dataset_.table(), Later());
     CLEAVE_RETURN_IF_ERROR(overlay.Add(RowsOfMends(plan_.mends)));
     CLEAVE_RETURN_IF_ERROR(overlay.Add(more));
-    const FsckOverlay what_if{&overlay, plan_.plan.voxels, shown_voxels_};
+    const FsckOverlay what_if{&overlay, plan_.plan.voxels, shown_voxels_, plan_.plan.changed_boxes};
     CLEAVE_ASSIGN_OR_RETURN(report, FsckOver(dataset_, what_if, options, progress_));
     return absl::OkStatus();
   }
@@ -147,7 +147,18 @@ class Repairer {
     CLEAVE_ASSIGN_OR_RETURN(former_of_, FormersOf(dataset_.layout(), dataset_.table(), log_.records));
     Mends lineage;
     CLEAVE_RETURN_IF_ERROR(MendLineage(dataset_, SuspectsOf(plan_.before), log_, former_of_, lineage));
-    return Accept(lineage);
+    CLEAVE_RETURN_IF_ERROR(Accept(lineage));
+    Mends events;
+    CLEAVE_RETURN_IF_ERROR(MendEvents(dataset_, log_, events));
+    for (const OperationRecord& record : log_.records) {
+      // Whoever follows the voxels may be past the event's time: the repair's own event tells of them again.
+      const auto is_put_back = [&](const Mend& mend) { return std::ranges::count(mend.ids, Value(record.id)) > 0; };
+      if (record.status == OperationStatus::kSuccess && std::ranges::any_of(events.mends, is_put_back)) {
+        plan_.plan.changed_boxes.insert(plan_.plan.changed_boxes.end(), record.changed_boxes.begin(),
+                                        record.changed_boxes.end());
+      }
+    }
+    return Accept(events);
   }
 
   // A later mend of a cell replaces an earlier one, which knew less.

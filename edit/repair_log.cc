@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "edit/apply.h"
+#include "edit/event_index.h"
 #include "edit/intent.h"
 #include "store/store.h"
 #include "table/columns.h"
@@ -233,6 +234,34 @@ absl::Status MendLineage(graph::Dataset& dataset, std::span<const NodeId> suspec
 absl::Status MendOperations(graph::Dataset& dataset, std::span<const OperationRecord> log, absl::Time now,
                             Mends& mends) {
   return OperationMender(dataset, now, mends).Run(log);
+}
+
+absl::Status MendEvents(graph::Dataset& dataset, const OperationLog::Rows& log, Mends& mends) {
+  std::set<graph::OperationId> unreadable;
+  for (const auto& [id, why] : log.unreadable) {
+    unreadable.insert(id);
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const EventDifference difference, CompareEvents(dataset.table(), log.records, unreadable));
+  const auto add = [&](const EventRef& event, bool is_missing) {
+    Mend mend;
+    mend.invariant = 9;
+    mend.ids = {Value(event.operation)};
+    mend.what = absl::StrCat("operation ", Value(event.operation), is_missing ? " is no event" : " is an event");
+    mend.evidence = is_missing ? "its row says that it succeeded then" : "its row does not say that it succeeded then";
+    const table::RowMutation row = EventRow(event);
+    for (const table::Change& change : row.changes) {
+      const auto& set = std::get<table::SetCell>(change);
+      mend.cells.push_back({row.key, set.column, set.time, {}, is_missing ? std::optional(set.value) : std::nullopt});
+    }
+    mends.mends.push_back(std::move(mend));
+  };
+  for (const EventRef& event : difference.missing) {
+    add(event, true);
+  }
+  for (const EventRef& event : difference.invented) {
+    add(event, false);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace cleave::edit

@@ -22,4 +22,7 @@ namespace cleave::edit {
 [[nodiscard]] absl::Status MendOperations(graph::Dataset& dataset, std::span<const OperationRecord> log, absl::Time now,
                                           Mends& mends);
 
+// The rows of events, from the log.
+[[nodiscard]] absl::Status MendEvents(graph::Dataset& dataset, const OperationLog::Rows& log, Mends& mends);
+
 }  // namespace cleave::edit

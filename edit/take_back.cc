@@ -12,6 +12,7 @@
 #include "base/crash_point.h"
 #include "base/status.h"
 #include "edit/apply.h"
+#include "edit/event_index.h"
 #include "edit/operation_turns.h"
 #include "ocdbt/database.h"
 #include "store/store.h"
@@ -138,7 +139,10 @@ absl::Status MarkReverted(graph::Dataset& dataset, const Intent& intent) {
     record.failure = OperationFailure::kReverted;
     record.exception = "taken back by an operator after its commit point: nothing of it is left";
     record.chunk_scope.clear();
-    const table::RowMutation rows[] = {EndedRow(record)};
+    std::vector<table::RowMutation> rows = {EndedRow(record)};
+    if (!part->voxels.empty()) {
+      rows.push_back(RevertedVoxelsRow(part->operation));
+    }
     CLEAVE_RETURN_IF_ERROR(dataset.table().Apply(rows));
   }
   return absl::OkStatus();

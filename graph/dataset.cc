@@ -89,7 +89,7 @@ volume::Info OverlayInfo(const GraphMeta& meta) {
   volume::Scale finest = meta.original->scale();
   finest.resolution = meta.voxel_size_nm;
   volume::Info info = meta.original->info;
-  info.scales = volume::ScalePyramid(finest);
+  info.scales = volume::ScalePyramid(finest, volume::ScaleCount{meta.scale_count});
   for (size_t i = 1; i < info.scales.size(); ++i) {
     if (info.scales[i].key == finest.key) {
       info.scales[i].key += "_coarser";
@@ -112,7 +112,7 @@ volume::Info SegmentationInfo(const GraphMeta& meta) {
   scale.encoding = volume::Encoding::kCompressedSegmentation;
   volume::Info info;
   info.data_type = volume::DataType::kUint64;
-  info.scales = volume::ScalePyramid(scale);
+  info.scales = volume::ScalePyramid(scale, volume::ScaleCount{meta.scale_count});
   return info;
 }
 
@@ -184,6 +184,9 @@ absl::Status CheckSameGraph(const GraphMeta& stored, const GraphMeta& asked) {
   }
   if (stored.chunk_size != asked.chunk_size) {
     return differs("chunk size");
+  }
+  if (stored.scale_count != asked.scale_count) {
+    return differs("number of scales");
   }
   return stored.voxel_size_nm == asked.voxel_size_nm ? absl::OkStatus() : differs("voxel size");
 }

@@ -71,8 +71,8 @@ class Dataset {
   // Makes the folders, an empty table and an empty base. The base is unsealed: it can be filled, and takes
   // no edits. ALREADY_EXISTS when the folder holds a project (or anything else); INVALID_ARGUMENT as ValidateGraphMeta;
   // of an overlay the errors of volume::OpenOriginal. The base's chunks are 64 voxels along an axis, or as near to it
-  // as divides an L2 chunk: none lies in two of these. The scales of volume::ScalePyramid are declared; only the finest
-  // is ever written.
+  // as divides an L2 chunk: none lies in two of these. The scales of volume::ScalePyramid are declared; ingest
+  // fills them all (scales.h).
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Dataset>> Create(const std::string& folder,
                                                                        const GraphMeta& meta);
   // Create, or what a Create or an ingest that was stopped has left: its base is unsealed, and what is missing is made.

@@ -177,6 +177,10 @@ absl::Status ValidateGraphMeta(const GraphMeta& meta) {
     return absl::InvalidArgumentError(absl::StrCat("the volume ", ToString(meta.volume), " or the chunk size ",
                                                    ToString(meta.chunk_size), " reaches beyond ", kVoxelCoordinateMax));
   }
+  if (meta.scale_count < 0 || meta.scale_count > kScaleCountMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a volume cannot have ", meta.scale_count, " scales; at most ", kScaleCountMax, " are possible"));
+  }
   CLEAVE_RETURN_IF_ERROR(IdLayout::Create(meta.volume, meta.chunk_size).status());
   return meta.original.has_value() ? ValidateOriginal(meta) : absl::OkStatus();
 }
@@ -192,6 +196,9 @@ std::string EncodeGraphMeta(const GraphMeta& meta) {
   json["chunk_size"] = triple(meta.chunk_size);
   json["voxel_size_nm"] = triple(meta.voxel_size_nm);
   json["ingested"] = absl::FormatTime(kTimeFormat, meta.ingested, absl::UTCTimeZone());
+  if (meta.scale_count != 0) {
+    json["scale_count"] = meta.scale_count;
+  }
   if (meta.original.has_value()) {
     json["original"] = {{"url", meta.original->url}, {"info", Json::parse(volume::FormatInfo(meta.original->info))}};
   }
@@ -224,6 +231,12 @@ absl::StatusOr<GraphMeta> DecodeGraphMeta(absl::string_view text) {
     return Wrong("ingested", absl::StrCat("a time such as 2026-01-31T12:00:00.000Z: ", time_error));
   }
   meta.ingested = absl::FromUnixMillis(absl::ToUnixMillis(meta.ingested));
+  if (const auto count = json.find("scale_count"); count != json.end()) {
+    if (!IsInteger(*count) || count->get<int64_t>() < 0 || count->get<int64_t>() > kScaleCountMax) {
+      return Wrong("scale_count", absl::StrCat("a whole number up to ", kScaleCountMax));
+    }
+    meta.scale_count = static_cast<int>(count->get<int64_t>());
+  }
   if (json["version"].get<int64_t>() == kVersionOfOverlay) {
     CLEAVE_ASSIGN_OR_RETURN(meta.original, ReadOriginal(json));
   }

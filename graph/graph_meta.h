@@ -17,6 +17,9 @@ namespace cleave::graph {
 // No coordinate of a volume, and no chunk size, is larger: sums of a few of them cannot overflow.
 inline constexpr int64_t kVoxelCoordinateMax = int64_t{1} << 48;
 
+// Voxels of the coarsest scale are then 2^23 times as long as those of the finest: more than any volume needs.
+inline constexpr int kScaleCountMax = 24;
+
 struct GraphMeta {
   std::string graph_id = "graph";
   Box volume;          // voxels of scale 0
@@ -25,13 +28,15 @@ struct GraphMeta {
   absl::Time ingested;  // the time of every cell that ingest wrote; whole milliseconds
   // Of an overlay: the volume whose chunks are read where none was edited. Else the project has a copy of all voxels.
   std::optional<volume::OriginalVolume> original = {};
+  // Scales of the volume, the finest among them; 0: as many as volume::ScalePyramid makes.
+  int scale_count = 0;
 
   friend bool operator==(const GraphMeta&, const GraphMeta&) = default;
 };
 
 // INVALID_ARGUMENT, saying which member is wrong and why: a graph id that cannot name a folder (letters, digits, '_'
 // and '-' can; "base" is taken), a voxel size that is not positive, a volume and chunk size that IdLayout refuses, a
-// time that is not finite, an original whose URL is no text or whose chunks are not those of the volume, or lie in two
+// time that is not finite, a number of scales outside of 0 to kScaleCountMax, an original whose URL is no text or whose chunks are not those of the volume, or lie in two
 // chunks of the graph.
 [[nodiscard]] absl::Status ValidateGraphMeta(const GraphMeta& meta);
 

@@ -38,7 +38,9 @@ GraphMeta OverlayExample() {
 }
 
 TEST(GraphMeta, RoundTrips) {
-  for (const GraphMeta& example : {Example(), OverlayExample()}) {
+  GraphMeta with_scales = Example();
+  with_scales.scale_count = 3;
+  for (const GraphMeta& example : {Example(), OverlayExample(), with_scales}) {
     const absl::StatusOr<GraphMeta> decoded = DecodeGraphMeta(EncodeGraphMeta(example));
     ASSERT_TRUE(decoded.ok()) << decoded.status();
     EXPECT_EQ(*decoded, example);

@@ -2,10 +2,12 @@
 
 #include "base/status.h"
 #include "graph/dataset.h"
+#include "ingest/coarse_scales.h"
 
 namespace cleave::ingest {
 
 absl::Status SealProject(const Workplace& workplace) {
+  CLEAVE_RETURN_IF_ERROR(FillCoarserScales(workplace));
   workplace.progress.Begin("sealing", 0, "");
   CLEAVE_RETURN_IF_ERROR(workplace.clock.Time(Step::kSeal, [&] { return workplace.dataset.SealBase(); }));
   workplace.progress.End();

@@ -8,7 +8,7 @@
 
 namespace cleave::ingest {
 
-// Makes everything durable and ends the ingest: the project can be opened from now on.
+// Makes the coarser scales, makes everything durable and ends the ingest: the project can be opened from now on.
 [[nodiscard]] absl::Status SealProject(const Workplace& workplace);
 
 // All but the roots and the time.

@@ -22,6 +22,10 @@ absl::Status CheckOptions(const IngestOptions& options) {
   if (options.threads < 1) {
     return absl::InvalidArgumentError(absl::StrCat("cannot work with ", options.threads, " threads"));
   }
+  if (options.scales < 0 || options.scales > graph::kScaleCountMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a volume cannot have ", options.scales, " scales; 1 to ", graph::kScaleCountMax, " are possible"));
+  }
   if (options.project_folder.empty()) {
     return absl::InvalidArgumentError("a project needs a folder");
   }
@@ -68,6 +72,7 @@ absl::StatusOr<GraphMeta> MakeMeta(const volume::LabelSource& source, const Inge
   const Box bounds = source.bounds();
   meta.volume = BoxAt(options.voxel_offset.value_or(bounds.lo), bounds.extent());
   meta.chunk_size = options.chunk_size;
+  meta.scale_count = options.scales;
   const std::optional<VoxelSizeNm> voxel_size =
       options.voxel_size_nm.has_value() ? options.voxel_size_nm : source.voxel_size_nm();
   if (!voxel_size.has_value()) {

@@ -113,16 +113,35 @@ TEST_F(ServerTest, ASplitPartsTheObjectAndIsAnEvent) {
   std::memcpy(&answered, binary.body.data(), sizeof(answered));
   EXPECT_EQ(answered, root);
 
-  const work::EventPage page = work::ReadEvents(*dataset_, Clock::System(), {}, 0).value();
+  const work::EventPage page = work::ReadEvents(*dataset_, {}, 0).value();
   ASSERT_EQ(page.events.size(), 1U);
   EXPECT_EQ(page.events[0].new_roots.size(), 2U);
-  EXPECT_TRUE(work::ReadEvents(*dataset_, Clock::System(), page.next, 0).value().events.empty());
+  EXPECT_TRUE(work::ReadEvents(*dataset_, page.next, 0).value().events.empty());
 
   // Merged again: one root, one more event.
   const Response merged = Post(absl::StrCat(kTable, "merge"), "[[0,80,96,480],[0,240,96,480]]");
   ASSERT_EQ(merged.code, 200) << merged.body;
   EXPECT_EQ(json::parse(merged.body)["new_root_ids"].size(), 1U);
-  EXPECT_EQ(work::ReadEvents(*dataset_, Clock::System(), page.next, 0).value().events.size(), 1U);
+  EXPECT_EQ(work::ReadEvents(*dataset_, page.next, 0).value().events.size(), 1U);
+}
+
+TEST_F(ServerTest, EventsAreReadAndAcknowledgedByGroups) {
+  ASSERT_EQ(Post(absl::StrCat(kTable, "split"), kSplit).code, 200);
+  ASSERT_EQ(Post(absl::StrCat(kTable, "merge"), "[[0,80,96,480],[0,240,96,480]]").code, 200);
+  const json all = json::parse(Get(absl::StrCat(kTable, "events")).body);
+  ASSERT_EQ(all["events"].size(), 2U);
+  EXPECT_EQ(all["events"][0]["kind"], "split");
+  EXPECT_EQ(all["events"][0]["new_root_ids"].size(), 2U);
+  EXPECT_EQ(all["next"], all["events"][1]["timestamp"]);
+  const std::string first = all["events"][0]["timestamp"];
+  EXPECT_EQ(json::parse(Get(absl::StrCat(kTable, "events?limit=1")).body)["next"], first);
+  EXPECT_EQ(json::parse(Get(absl::StrCat(kTable, "events?after=", first)).body)["events"].size(), 1U);
+  EXPECT_EQ(json::parse(Get(absl::StrCat(kTable, "events?group=meshes")).body)["events"].size(), 2U);
+  ASSERT_EQ(Post(absl::StrCat(kTable, "events/acknowledge?group=meshes&until=", first), "").code, 200);
+  EXPECT_EQ(json::parse(Get(absl::StrCat(kTable, "events?group=meshes")).body)["events"][0]["kind"], "merge");
+  EXPECT_EQ(Get(absl::StrCat(kTable, "events?limit=0")).code, 400);
+  EXPECT_EQ(Get(absl::StrCat(kTable, "events?group=a%2Fb")).code, 400);
+  EXPECT_EQ(Post(absl::StrCat(kTable, "events/acknowledge?group=meshes"), "").code, 400);
 }
 
 TEST_F(ServerTest, ASplitIntoThree) {
@@ -166,7 +185,7 @@ TEST_F(ServerTest, BadRequestsAreToldApartAndChangeNothing) {
   }
   EXPECT_EQ(Get(absl::StrCat(kTable, "node/17/root")).code, 400);
   EXPECT_EQ(Get("/segmentation/table/other/info").code, 404);
-  EXPECT_TRUE(work::ReadEvents(*dataset_, Clock::System(), {}, 0).value().events.empty());
+  EXPECT_TRUE(work::ReadEvents(*dataset_, {}, 0).value().events.empty());
 }
 
 std::string Exchange(uint16_t port, const std::string& request) {

@@ -77,6 +77,7 @@ struct Service {
 [[nodiscard]] std::vector<Route> LineageRoutes();
 [[nodiscard]] std::vector<Route> ChangeRoutes();
 [[nodiscard]] std::vector<Route> OperationRoutes();
+[[nodiscard]] std::vector<Route> EventRoutes();
 [[nodiscard]] std::vector<Route> EditRoutes();
 [[nodiscard]] std::vector<Route> MeshRoutes();
 [[nodiscard]] std::vector<Route> MeshFileRoutes();

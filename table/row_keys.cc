@@ -34,14 +34,18 @@ absl::StatusOr<uint64_t> ParseDigits(absl::string_view key, absl::string_view di
   return id;
 }
 
+std::string DigestDigits(const void* bytes, size_t size) {
+  std::array<uint8_t, EVP_MAX_MD_SIZE> digest{};  // stays zero, and correct, should OpenSSL lack the digest
+  EVP_Digest(bytes, size, digest.data(), nullptr, EVP_blake2b512(), nullptr);
+  return absl::StrFormat("%02x%02x", digest[0], digest[1]);
+}
+
 std::string LockDigest(uint64_t l2_chunk_id) {
   std::array<uint8_t, 8> big_endian;
   for (size_t i = 0; i < big_endian.size(); ++i) {
     big_endian[i] = static_cast<uint8_t>(l2_chunk_id >> (56 - 8 * i));
   }
-  std::array<uint8_t, EVP_MAX_MD_SIZE> digest{};  // stays zero, and correct, should OpenSSL lack the digest
-  EVP_Digest(big_endian.data(), big_endian.size(), digest.data(), nullptr, EVP_blake2b512(), nullptr);
-  return absl::StrFormat("%02x%02x", digest[0], digest[1]);
+  return DigestDigits(big_endian.data(), big_endian.size());
 }
 
 }  // namespace
@@ -56,6 +60,12 @@ std::string EditedEdgesRowKey(uint64_t l2_chunk_id) { return absl::StrCat("f", D
 std::string ChunkLockRowKey(uint64_t l2_chunk_id) {
   return absl::StrCat("l", LockDigest(l2_chunk_id), Digits(l2_chunk_id));
 }
+
+std::string DownsampleLockRowKey(int scale, ChunkPoint position) {
+  const std::string block = absl::StrFormat("%02d_%d_%d_%d", scale, position.x, position.y, position.z);
+  return absl::StrCat("d", DigestDigits(block.data(), block.size()), block);
+}
+RowRange DownsampleLockRowRange() { return {"d", "e"}; }
 
 RowRange NodeRowRange(const IdInterval& ids) {
   // The first key after the last id's own; longer keys that begin with it do not exist.

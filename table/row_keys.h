@@ -7,6 +7,7 @@
 //   edited edges            "f" + 20 digits of the L2 chunk id
 //   operation id counter    "ioperations"
 //   chunk lock              "l" + 4 hexadecimal digits + 20 digits of the L2 chunk id
+//   downsampling lock       "d" + 4 hexadecimal digits + 2 digits of the scale + "_" + position X_Y_Z; ours alone
 //   "meta", "version", "params" (the last in v1 tables only)
 //
 // The chunk lock's digits are the first two bytes of the BLAKE2b-512 digest of the chunk id's eight big-endian bytes;
@@ -20,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "base/geometry.h"
 #include "table/table.h"
 
 namespace cleave::table {
@@ -48,6 +50,11 @@ struct IdInterval {
 [[nodiscard]] std::string RootCounterRowKey(const RootCounter& counter);
 [[nodiscard]] std::string EditedEdgesRowKey(uint64_t l2_chunk_id);
 [[nodiscard]] std::string ChunkLockRowKey(uint64_t l2_chunk_id);
+
+// The lock of a block of coarser scales: `scale` is the first that the block makes, `position` its place among them.
+// The digits are the first two bytes of the BLAKE2b-512 digest of what follows them.
+[[nodiscard]] std::string DownsampleLockRowKey(int scale, ChunkPoint position);
+[[nodiscard]] RowRange DownsampleLockRowRange();
 
 // The rows of all ids in `ids`; also for operation ids.
 [[nodiscard]] RowRange NodeRowRange(const IdInterval& ids);

@@ -1,9 +1,11 @@
-// The other side of tensorstore_interop_test.py: writes and reads volumes in a folder.
+// The other side of tensorstore_interop_test.py and downsample_peer_test.py: writes and reads volumes in a folder, and
+// downsamples labels.
 //
 //   volume_peer write FOLDER ENCODING CHUNK OFFSET LABELS.npy   makes a uint64 volume of the labels
 //   volume_peer read FOLDER LABELS.npy                          writes the finest scale of a volume to LABELS.npy
+//   volume_peer downsample FACTOR LABELS.npy COARSE.npy         writes the labels downsampled once
 //
-// CHUNK and OFFSET are "x,y,z".
+// CHUNK, OFFSET and FACTOR are "x,y,z".
 #include <iostream>
 #include <memory>
 #include <string>
@@ -16,6 +18,7 @@
 
 #include "base/status.h"
 #include "store/store.h"
+#include "volume/downsample.h"
 #include "volume/npy.h"
 #include "volume/volume.h"
 
@@ -57,6 +60,14 @@ absl::Status Read(const std::vector<std::string>& arguments) {
   return WriteNpy<uint64_t>(arguments[1], labels.view());
 }
 
+absl::Status Downsample(const std::vector<std::string>& arguments) {
+  CLEAVE_ASSIGN_OR_RETURN(const Extent3 factor, ParseVector<Extent3>(arguments[0]));
+  CLEAVE_ASSIGN_OR_RETURN(const Array3<uint64_t> labels, ReadNpy<uint64_t>(arguments[1]));
+  Array3<uint64_t> coarse(CoarserBox(BoxAt({}, labels.extent()), factor).extent());
+  DownsampleLabels(labels.view(), {}, factor, coarse.view());
+  return WriteNpy<uint64_t>(arguments[2], std::as_const(coarse).view());
+}
+
 absl::Status Run(const std::string& command, const std::vector<std::string>& arguments) {
   if (command == "write" && arguments.size() == 5) {
     return Write(arguments);
@@ -64,8 +75,12 @@ absl::Status Run(const std::string& command, const std::vector<std::string>& arg
   if (command == "read" && arguments.size() == 2) {
     return Read(arguments);
   }
+  if (command == "downsample" && arguments.size() == 3) {
+    return Downsample(arguments);
+  }
   return absl::InvalidArgumentError(
-      "usage: volume_peer write FOLDER ENCODING CHUNK OFFSET LABELS | read FOLDER LABELS");
+      "usage: volume_peer write FOLDER ENCODING CHUNK OFFSET LABELS | read FOLDER LABELS | downsample FACTOR LABELS "
+      "COARSE");
 }
 
 }  // namespace

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+
+#include "volume/downsample.h"
 
 namespace cleave::volume {
 
@@ -20,12 +23,7 @@ Extent3 NextScaleFactor(const VoxelSizeNm& resolution) {
 }
 
 Scale CoarserScale(const Scale& finer, Extent3 factor) {
-  const Box bounds = finer.bounds();
-  Box coarse;
-  for (int axis = 0; axis < 3; ++axis) {
-    coarse.lo[axis] = FloorDivide(bounds.lo[axis], factor[axis]);
-    coarse.hi[axis] = CeilDivide(bounds.hi[axis], factor[axis]);
-  }
+  const Box coarse = CoarserBox(finer.bounds(), factor);
   Scale scale = finer;
   scale.resolution = {finer.resolution.x * static_cast<double>(factor.x),
                       finer.resolution.y * static_cast<double>(factor.y),
@@ -36,9 +34,12 @@ Scale CoarserScale(const Scale& finer, Extent3 factor) {
   return scale;
 }
 
-std::vector<Scale> ScalePyramid(const Scale& finest) {
+std::vector<Scale> ScalePyramid(const Scale& finest, ScaleCount count) {
   std::vector<Scale> scales = {finest};
-  while (!FitsInOneChunk(scales.back())) {
+  const auto is_whole = [&] {
+    return count.value > 0 ? std::ssize(scales) >= count.value : FitsInOneChunk(scales.back());
+  };
+  while (!is_whole()) {
     scales.push_back(CoarserScale(scales.back(), NextScaleFactor(scales.back().resolution)));
   }
   return scales;

@@ -17,7 +17,11 @@ namespace cleave::volume {
 // zero, as Neuroglancer places scales; so at the border of a volume a voxel may cover less than `factor`.
 [[nodiscard]] Scale CoarserScale(const Scale& finer, Extent3 factor);
 
-// `finest` and its coarser scales, up to the first that fits in one chunk along every axis.
-[[nodiscard]] std::vector<Scale> ScalePyramid(const Scale& finest);
+// How many scales a volume has, the finest among them.
+struct ScaleCount {
+  int value = 0;  // 0: up to the first scale that fits in one chunk along every axis
+};
+// `finest` and its coarser scales.
+[[nodiscard]] std::vector<Scale> ScalePyramid(const Scale& finest, ScaleCount count = {});
 
 }  // namespace cleave::volume

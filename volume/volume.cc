@@ -263,7 +263,8 @@ absl::StatusOr<store::KeyedWrite> Volume::EncodeChunkWrite(int scale, ChunkPoint
                                                    " voxels, not ", ToString(labels.extent())));
   }
   store::KeyedWrite write{ChunkKey(scale, chunk), std::nullopt, std::move(if_generation)};
-  if (background_ == Background::kStored || !IsAllZero(labels)) {
+  const bool is_stored = background_ == Background::kStored && scale == kFinestScale;
+  if (is_stored || !IsAllZero(labels)) {
     absl::StatusOr<std::string> bytes = codec(scale).Encode(labels);
     if (!bytes.ok()) {
       return Annotate(bytes.status(), store_->Describe(write.key));

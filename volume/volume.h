@@ -31,7 +31,7 @@ namespace cleave::volume {
 
 inline constexpr int kFinestScale = 0;
 
-// How a chunk is written whose voxels are all zero.
+// How a chunk of the finest scale is written whose voxels are all zero; of coarser scales such a chunk has no key.
 enum class Background {
   kNoKey,  // not at all: its key is deleted
   kStored  // like any other; for stores in which a missing key would show something else
@@ -89,7 +89,7 @@ class Volume {
   // writing again is safe). Chunks wholly covered are written whatever they are.
   [[nodiscard]] absl::Status WriteBox(int scale, const Box& box, ArrayView3<const uint64_t> labels) const;
   // One chunk's write, for callers that batch themselves. `labels` has the extent of grid(scale).BoxOf(chunk); when all
-  // are zero the write deletes the key, unless background() is kStored.
+  // are zero the write deletes the key, unless background() is kStored and the scale the finest.
   [[nodiscard]] absl::StatusOr<store::KeyedWrite> EncodeChunkWrite(
       int scale, ChunkPoint chunk, ArrayView3<const uint64_t> labels,
       std::optional<store::Generation> if_generation) const;

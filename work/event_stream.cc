@@ -3,47 +3,77 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+
+#include "base/clock.h"
 #include "base/status.h"
+#include "edit/log_pages.h"
+#include "edit/safe_time.h"
 
 namespace cleave::work {
 
+using edit::EventRef;
 using edit::OperationRecord;
-using edit::OperationStatus;
 
-absl::StatusOr<absl::Time> SafeTime(graph::Dataset& dataset, Clock& clock) {
-  absl::Time safe = clock.Now();  // before the list is read: whoever begins later commits later
-  const edit::OperationLog log(dataset.table());
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<edit::InFlight> in_flight, log.ListInFlight());
-  for (const edit::InFlight& operation : in_flight) {
-    const absl::StatusOr<OperationRecord> record = log.Read(operation.id);
-    if (!record.ok()) {
-      if (absl::IsNotFound(record.status())) {
-        continue;  // it has not written its row, so it will commit after now
-      }
-      return record.status();
-    }
-    const bool may_commit =
-        record->status == OperationStatus::kCreated || record->status == OperationStatus::kWriteStarted;
-    if (may_commit) {
-      safe = std::min(safe, record->time - absl::Milliseconds(1));
-    }
+namespace {
+
+// Stands still at a time that has been given out: then closing times up to it writes nothing.
+class StandingClock final : public Clock {
+ public:
+  explicit StandingClock(absl::Time now) : now_(now) {}
+  absl::Time Now() override { return now_; }
+
+ private:
+  const absl::Time now_;
+};
+
+}  // namespace
+
+absl::StatusOr<absl::Time> SafeTimeOf(graph::Dataset& dataset, const std::vector<EventRef>& events) {
+  if (events.empty()) {
+    return absl::InfinitePast();
   }
-  return safe;
+  StandingClock clock(events.back().time);
+  CLEAVE_ASSIGN_OR_RETURN(const edit::SafeTime safe,
+                          edit::FindSafeTime(dataset.table(), clock, dataset.meta().ingested));
+  return safe.time;
 }
 
-absl::StatusOr<EventPage> ReadEvents(graph::Dataset& dataset, Clock& clock, EventOffset offset, int64_t limit) {
-  CLEAVE_ASSIGN_OR_RETURN(const absl::Time safe, SafeTime(dataset, clock));
-  CLEAVE_ASSIGN_OR_RETURN(std::vector<OperationRecord> records, edit::OperationLog(dataset.table()).ReadAll());
-  std::erase_if(records, [&](const OperationRecord& record) {
-    return record.status != OperationStatus::kSuccess || record.time <= offset.after || record.time > safe;
-  });
-  std::ranges::sort(records, {}, &OperationRecord::time);
-  if (limit > 0 && static_cast<int64_t>(records.size()) > limit) {
-    records.resize(static_cast<size_t>(limit));
+absl::StatusOr<std::vector<OperationRecord>> ReadEventRecords(graph::Dataset& dataset,
+                                                              const std::vector<EventRef>& events) {
+  std::vector<graph::OperationId> ids;
+  ids.reserve(events.size());
+  for (const EventRef& event : events) {
+    ids.push_back(event.operation);
   }
-  EventPage page{std::move(records), offset};
-  if (!page.events.empty()) {
-    page.next.after = page.events.back().time;
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<OperationRecord> records, edit::ReadOperations(dataset.table(), ids));
+  absl::flat_hash_map<graph::OperationId, OperationRecord*> record_of;
+  for (OperationRecord& record : records) {
+    record_of[record.id] = &record;
+  }
+  std::vector<OperationRecord> ordered;
+  ordered.reserve(events.size());
+  for (const EventRef& event : events) {
+    const auto record = record_of.find(event.operation);
+    if (record == record_of.end()) {
+      return absl::DataLossError(absl::StrCat("operation ", Value(event.operation),
+                                              " has an event but no row in the log; look with `cleave fsck`"));
+    }
+    ordered.push_back(*record->second);
+  }
+  return ordered;
+}
+
+absl::StatusOr<EventPage> ReadEvents(graph::Dataset& dataset, EventOffset offset, int64_t limit) {
+  CLEAVE_RETURN_IF_ERROR(edit::EnsureEventIndex(dataset.table()));
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<EventRef> events, edit::ListEvents(dataset.table(), offset.after, limit));
+  CLEAVE_ASSIGN_OR_RETURN(const absl::Time safe, SafeTimeOf(dataset, events));
+  std::erase_if(events, [&](const EventRef& event) { return event.time > safe; });
+  EventPage page{{}, offset};
+  CLEAVE_ASSIGN_OR_RETURN(page.events, ReadEventRecords(dataset, events));
+  if (!events.empty()) {
+    page.next.after = events.back().time;
   }
   return page;
 }

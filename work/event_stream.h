@@ -1,12 +1,14 @@
-// The edits of a dataset as a stream of events, in commit order, read from the operation log: nothing is missing and
-// nothing is invented, because there is no second record that could differ.
+// The edits of a dataset as a stream of events, in commit order. What is told of an edit stands in the operation log
+// alone; its place in the stream is written in one step with its success (edit/event_index.h). So nothing is missing
+// and nothing is invented, and reading costs what is new, however long the log.
 //
 //   EventOffset offset;                                    // from the beginning
-//   CLEAVE_ASSIGN_OR_RETURN(const EventPage page, ReadEvents(dataset, clock, offset, 100));
+//   CLEAVE_ASSIGN_OR_RETURN(const EventPage page, ReadEvents(dataset, offset, 100));
 //   ... handle page.events; keep page.next, and ask again from there ...
 //
 // Delivery is at least once: a consumer that dies before it has kept the offset sees events again, and tells them by
-// their operation id.
+// their operation id. A group of consumers can keep its offset in the project's table: ReadAcknowledged and Acknowledge
+// (edit/event_index.h).
 #pragma once
 
 #include <cstdint>
@@ -15,7 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
-#include "base/clock.h"
+#include "edit/event_index.h"
 #include "edit/operation_log.h"
 #include "graph/dataset.h"
 
@@ -31,13 +33,17 @@ struct EventPage {
   EventOffset next;                           // of the last event; what was asked for when there is none
 };
 
-// The newest time before which no operation can commit any more: earlier than every operation in flight, not later than
-// now. What is read at this time never changes again.
-[[nodiscard]] absl::StatusOr<absl::Time> SafeTime(graph::Dataset& dataset, Clock& clock);
+// At most `limit` events (0: all) after `offset`, and none after which an operation could still commit with an earlier
+// time: an operation in flight holds back the events later than itself. Of several events of one time, which a table of
+// another program may hold, all come together.
+[[nodiscard]] absl::StatusOr<EventPage> ReadEvents(graph::Dataset& dataset, EventOffset offset, int64_t limit);
 
-// At most `limit` events (0: all) after `offset` and not after the safe time, so that an operation that commits later
-// cannot slip in before an event already read.
-[[nodiscard]] absl::StatusOr<EventPage> ReadEvents(graph::Dataset& dataset, Clock& clock, EventOffset offset,
-                                                   int64_t limit);
+// The newest time up to which nothing can be inserted before the last of these events any more; not earlier than any
+// event may be told. InfinitePast for no events.
+[[nodiscard]] absl::StatusOr<absl::Time> SafeTimeOf(graph::Dataset& dataset, const std::vector<edit::EventRef>& events);
+
+// The records of these events, in their order.
+[[nodiscard]] absl::StatusOr<std::vector<edit::OperationRecord>> ReadEventRecords(
+    graph::Dataset& dataset, const std::vector<edit::EventRef>& events);
 
 }  // namespace cleave::work
