@@ -46,6 +46,7 @@ class HierarchyMender {
       for (const Restored& restored : record.restored) {
         if (record.status == OperationStatus::kSuccess) {
           joined_.emplace(restored.fragment, record.time);
+          restored_.emplace(restored.supervoxel, record.time);
         }
       }
     }
@@ -303,8 +304,12 @@ class HierarchyMender {
     }
   }
 
-  // A node without a cell of that time gets a parent when it is made, and whenever the object that held it is replaced.
+  // A node without a cell of that time gets a parent when it is made, or made again, and whenever the object that held
+  // it is replaced.
   bool MayGetParentAt(NodeId node, absl::Time time, const Parents& before) {
+    if (restored_.contains({node, time})) {
+      return true;
+    }
     const auto later = before.upper_bound(time);
     if (later == before.begin()) {
       return layout_.LayerOf(node) == graph::kSupervoxelLayer ? time == dataset_.meta().ingested : MadeAt(node) == time;
@@ -473,7 +478,8 @@ class HierarchyMender {
   Mends& mends_;
   NodeHistories histories_;
   std::map<NodeId, absl::Time> born_;
-  std::set<std::pair<NodeId, absl::Time>> joined_;  // fragments, and when they gave their voxels back
+  std::set<std::pair<NodeId, absl::Time>> restored_;  // supervoxels that were made again
+  std::set<std::pair<NodeId, absl::Time>> joined_;    // fragments, and when they gave their voxels back
   std::set<NodeId> suspects_;
   std::set<NodeId> above_;                                            // whatever was a suspect's parent
   std::set<NodeId> to_resolve_;                                       // below the top layer

@@ -26,6 +26,19 @@ class StuckRestore : public StuckProject {
     EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << stop << " was not passed";
     return project;
   }
+  // A voxel of a fragment of the cut.
+  static VoxelPoint FragmentVoxel(OpenProject& project) {
+    const uint64_t fragment = Value(RowOf(project).fragments.front());
+    const Array3<uint64_t> voxels = ExportSupervoxels(*project.dataset);
+    VoxelPoint point;
+    for (int64_t i = 0; i < voxels.size(); ++i) {
+      if (voxels.data()[i] == fragment) {
+        point = {i % voxels.extent().x, i / voxels.extent().x % voxels.extent().y,
+                 i / (voxels.extent().x * voxels.extent().y)};
+      }
+    }
+    return point;
+  }
   static bool Apart(graph::Dataset& dataset) { return RootAt(dataset, kSource) != RootAt(dataset, kSink); }
 
   std::string cut_;
@@ -92,11 +105,12 @@ TEST_F(StuckRestore, AChunkThatOthersWroteStopsItBeforeTheTurn) {
   OpenProject project = OpenAsLeft(StoppedAt("edit.committed:1"));
   graph::Dataset& dataset = *project.dataset;
   const volume::Volume& volume = dataset.segmentation();
-  const ChunkPoint chunk = volume.grid(0).ChunkOf(kSource);
+  const VoxelPoint point = FragmentVoxel(project);
+  const ChunkPoint chunk = volume.grid(0).ChunkOf(point);
   const auto read = volume.ReadChunk(0, chunk);
   ASSERT_TRUE(read.ok()) << read.status();
   Array3<uint64_t> labels = volume.DecodeChunk(0, chunk, *read).value();
-  labels[kSource - volume.grid(0).BoxOf(chunk).lo] = 0;
+  labels[point - volume.grid(0).BoxOf(chunk).lo] = 0;
   const auto write = volume.EncodeChunkWrite(0, chunk, std::as_const(labels).view(), read->generation);
   ocdbt::WriteBatch batch;
   batch.Put(write->key, *write->value);

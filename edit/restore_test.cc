@@ -80,6 +80,22 @@ class RestoreNeck : public testing::Test {
     return Done(editor().Undo({.operation = operation, .user = "ada", .voxels = voxels}));
   }
   EditReport Redo(OperationId operation) { return Done(editor().Redo({.operation = operation, .user = "ada"})); }
+  // The first and the last voxel, by z, y, x, of the largest fragment: a split between them cuts it.
+  std::pair<VoxelPoint, VoxelPoint> EndsOfLargest(const EditReport& cut) {
+    const NodeId largest = std::ranges::max_element(cut.fragments, {}, &Fragment::voxel_count)->id;
+    const Array3<uint64_t> voxels = ExportSupervoxels(dataset());
+    std::vector<VoxelPoint> points;
+    for (int64_t z = 0; z < voxels.extent().z; ++z) {
+      for (int64_t y = 0; y < voxels.extent().y; ++y) {
+        for (int64_t x = 0; x < voxels.extent().x; ++x) {
+          if (voxels[{x, y, z}] == Value(largest)) {
+            points.push_back({x, y, z});
+          }
+        }
+      }
+    }
+    return {points.front(), points.back()};
+  }
   bool Apart() { return RootAt(dataset(), kSource) != RootAt(dataset(), kSink); }
   OperationRecord Logged(OperationId id) { return OperationLog(dataset().table()).Read(id).value(); }
 
@@ -218,7 +234,8 @@ TEST_F(RestoreNeck, UsersEdgesToFragmentsComeAlong) {
 
 TEST_F(RestoreNeck, AFragmentThatWasCutAgainIsNamedWithItsOperation) {
   const EditReport cut = Done(CutNeck(editor()));
-  const EditReport again = Done(editor().Split({.sources = {kSource}, .sinks = {{5, 8, 4}}, .user = "ada"}));
+  const auto [first, last] = EndsOfLargest(cut);
+  const EditReport again = Done(editor().Split({.sources = {first}, .sinks = {last}, .user = "ada"}));
   ASSERT_FALSE(again.fragments.empty());
   const Array3<uint64_t> voxels = ExportSupervoxels(dataset());
   ExpectRefused(editor().Undo({.operation = cut.operation, .voxels = true}).status(),
@@ -256,10 +273,11 @@ TEST_F(RestoreNeck, WhatCannotBeIsRefused) {
 TEST_F(RestoreNeck, VoxelsThatOthersWroteAreNotGivenBack) {
   const EditReport cut = Done(CutNeck(editor()));
   const volume::Volume& volume = dataset().segmentation();
-  const ChunkPoint chunk = volume.grid(0).ChunkOf(kSource);
+  const VoxelPoint point = EndsOfLargest(cut).first;
+  const ChunkPoint chunk = volume.grid(0).ChunkOf(point);
   const auto read = volume.ReadChunk(0, chunk);
   Array3<uint64_t> labels = volume.DecodeChunk(0, chunk, *read).value();
-  const VoxelPoint at = kSource - volume.grid(0).BoxOf(chunk).lo;
+  const VoxelPoint at = point - volume.grid(0).BoxOf(chunk).lo;
   ASSERT_NE(labels[at], 0U);
   const uint64_t was = std::exchange(labels[at], 0);
   const auto write = volume.EncodeChunkWrite(0, chunk, std::as_const(labels).view(), read->generation);
@@ -314,11 +332,12 @@ TEST_F(RestoreNeck, InBatches) {
   UndoRequest undo;
   undo.operation = cut.operation;
   undo.voxels = true;
-  // As a whole: voxels are written before the graph by the first and the third, after it by the second.
+  const auto [first, last] = EndsOfLargest(cut);
   const auto whole =
-      editor().Run({.items = {SplitRequest{.sources = {kSource}, .sinks = {{5, 8, 4}}}, undo}, .as_a_whole = true});
+      editor().Run({.items = {SplitRequest{.sources = {first}, .sinks = {last}}, undo}, .as_a_whole = true});
   ASSERT_TRUE(whole.ok());
   EXPECT_FALSE(whole->done) << "the first item cuts a fragment";
+  // Voxels are written before the graph by the splits, after it by the undo.
   const auto mixed = editor().Run({.items = {MergeRequest{.source = kSource, .sink = VoxelPoint{1, 1, 1}}, undo,
                                              SplitRequest{.sources = {{1, 1, 1}}, .sinks = {{46, 30, 20}}},
                                              SplitRequest{.sources = {kSource}, .sinks = {kSink}}},
