@@ -41,6 +41,13 @@ absl::StatusOr<bool> WriteUncommitted(table::Table& table, const OperationRecord
   return !refused;
 }
 
+absl::StatusOr<bool> BeginAgain(table::Table& table, graph::OperationId operation) {
+  const table::CellMatch ended[] = {HasStatus(OperationStatus::kException)};
+  const table::Change begun[] = {
+      table::SetCell{columns::kStatus, std::nullopt, StatusText(OperationStatus::kCreated)}};
+  return table.ApplyIf(table::OperationRowKey(Value(operation)), ended, begun, {});
+}
+
 absl::StatusOr<bool> WriteCommitted(table::Table& table, const OperationRecord& record) {
   const table::CellMatch begun[] = {HasStatus(OperationStatus::kCreated)};
   const table::RowMutation row = OperationLog::RowOf(record);

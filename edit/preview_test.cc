@@ -6,9 +6,11 @@
 
 #include "edit/block_rows_testing.h"
 #include "edit/kept_preview.h"
+#include "edit/lock_keys.h"
 #include "edit/preview_sides.h"
 #include "edit/protection.h"
 #include "store/store.h"
+#include "table/row_locks.h"
 
 namespace cleave::edit {
 namespace {
@@ -104,6 +106,25 @@ TEST_F(PreviewTest, TheCommitDoesExactlyWhatWasShown) {
     const uint8_t side = root == source_root ? kSourceSide : root == sink_root ? kSinkSide : kNoSide;
     ASSERT_EQ(sides->data()[i], side) << "voxel " << i;
   }
+}
+
+// A commit that met another's locks is refused; asked again when they are gone, it does what was shown.
+TEST_F(PreviewTest, ACommitThatMetLocksCanBeAskedForAgain) {
+  const EditReport shown = Preview(CutOfBlock(true, 1));
+  table::RowLocks others(dataset().table(), Clock::System(), table::LockedRows::kRoots);
+  const std::vector<std::string> keys = RootLockKeys(shown.old_roots);
+  ASSERT_TRUE(others.Acquire(keys, 901).ok());
+  const auto refused = editor().CommitPreview(shown.preview_token);
+  EXPECT_TRUE(absl::IsUnavailable(refused.status())) << refused.status();
+  EXPECT_EQ(Log().back().status, OperationStatus::kException);
+  ASSERT_TRUE(others.Release(keys, 901).ok());
+  const EditReport done = Commit(shown.preview_token);
+  EXPECT_EQ(done.new_roots, shown.new_roots);
+  EXPECT_EQ(done.fragments, shown.fragments);
+  EXPECT_EQ(Log().size(), 1U);
+  EXPECT_EQ(Log().back().status, OperationStatus::kSuccess);
+  ExpectNoLocks();
+  ExpectClean(dataset());
 }
 
 TEST_F(PreviewTest, ACommitThatIsAskedForAgainIsDoneOnce) {
