@@ -265,7 +265,7 @@ absl::Status Editor::PlanTasks(Work& work) {
     planned.record.read_generation = generation;
     CLEAVE_ASSIGN_OR_RETURN(planned.plan, task.Plan(draft, lock_chunks, planned.record, work.stages));
     known.insert(planned.plan.new_roots.begin(), planned.plan.new_roots.end());
-    if (i + 1 < work.tasks.size()) {
+    if (work.is_batch()) {  // the last one too: that takes off its conditions on chunks of those before it
       CLEAVE_RETURN_IF_ERROR(draft.Add(planned.plan));
     }
     work.planned.push_back(std::move(planned));
