@@ -170,12 +170,11 @@ class InverseTask final : public Task {
           absl::StrCat("operation ", Value(original_.id), ", a ", Name(original_.kind), ", cannot be ", PastOf(sense_),
                        ": its log has no points to cut between; split the object anew"));
     }
-    split_anew_ = MakeSplitTask(
-        {.sources = cut_.sources,
-         .sinks = cut_.sinks,
-         .user = request_.user,
-         .refuse_isolating_cut = false,
-         .more_sides = MoreSidesOf(cut_)});
+    split_anew_ = MakeSplitTask({.sources = cut_.sources,
+                                 .sinks = cut_.sinks,
+                                 .user = request_.user,
+                                 .refuse_isolating_cut = false,
+                                 .more_sides = MoreSidesOf(cut_)});
     absl::StatusOr<std::vector<NodeId>> roots = split_anew_->Resolve(draft);
     return roots.ok() ? roots
                       : Annotate(roots.status(), absl::StrCat("operation ", Value(original_.id), " cannot be ",

@@ -43,8 +43,7 @@ absl::StatusOr<bool> WriteUncommitted(table::Table& table, const OperationRecord
 
 absl::StatusOr<bool> BeginAgain(table::Table& table, graph::OperationId operation) {
   const table::CellMatch ended[] = {HasStatus(OperationStatus::kException)};
-  const table::Change begun[] = {
-      table::SetCell{columns::kStatus, std::nullopt, StatusText(OperationStatus::kCreated)}};
+  const table::Change begun[] = {table::SetCell{columns::kStatus, std::nullopt, StatusText(OperationStatus::kCreated)}};
   return table.ApplyIf(table::OperationRowKey(Value(operation)), ended, begun, {});
 }
 

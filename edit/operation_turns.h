@@ -26,8 +26,8 @@ enum class Claim { kNone, kFlip, kTakeBack };
 
 // Writes the record of an operation that begins or ends before its commit point.
 [[nodiscard]] absl::StatusOr<bool> WriteUncommitted(table::Table& table, const OperationRecord& record);
-// Lets an operation that ended before its commit point begin again; false when it did not end so. REQUIRES: nobody works
-// on it, as one does whose operation was abandoned.
+// Lets an operation that ended before its commit point begin again; false when it did not end so. REQUIRES: nobody
+// works on it, as one does whose operation was abandoned.
 [[nodiscard]] absl::StatusOr<bool> BeginAgain(table::Table& table, graph::OperationId operation);
 // Writes the record that commits the operation.
 [[nodiscard]] absl::StatusOr<bool> WriteCommitted(table::Table& table, const OperationRecord& record);

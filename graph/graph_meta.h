@@ -36,8 +36,8 @@ struct GraphMeta {
 
 // INVALID_ARGUMENT, saying which member is wrong and why: a graph id that cannot name a folder (letters, digits, '_'
 // and '-' can; "base" is taken), a voxel size that is not positive, a volume and chunk size that IdLayout refuses, a
-// time that is not finite, a number of scales outside of 0 to kScaleCountMax, an original whose URL is no text or whose chunks are not those of the volume, or lie in two
-// chunks of the graph.
+// time that is not finite, a number of scales outside of 0 to kScaleCountMax, an original whose URL is no text or whose
+// chunks are not those of the volume, or lie in two chunks of the graph.
 [[nodiscard]] absl::Status ValidateGraphMeta(const GraphMeta& meta);
 
 // JSON text for people to read, with a format version: 1, or 2 for an overlay, so that a program which does not know of

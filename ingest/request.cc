@@ -23,8 +23,8 @@ absl::Status CheckOptions(const IngestOptions& options) {
     return absl::InvalidArgumentError(absl::StrCat("cannot work with ", options.threads, " threads"));
   }
   if (options.scales < 0 || options.scales > graph::kScaleCountMax) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a volume cannot have ", options.scales, " scales; 1 to ", graph::kScaleCountMax, " are possible"));
+    return absl::InvalidArgumentError(absl::StrCat("a volume cannot have ", options.scales, " scales; 1 to ",
+                                                   graph::kScaleCountMax, " are possible"));
   }
   if (options.project_folder.empty()) {
     return absl::InvalidArgumentError("a project needs a folder");

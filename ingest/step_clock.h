@@ -8,9 +8,21 @@
 
 namespace cleave::ingest {
 
-enum class Step { kReadLabels, kSupervoxels, kEncodeVoxels, kWriteVoxels, kEdges, kWriteEdges, kRows, kParents, kCoarserScales, kSeal };
+enum class Step {
+  kReadLabels,
+  kSupervoxels,
+  kEncodeVoxels,
+  kWriteVoxels,
+  kEdges,
+  kWriteEdges,
+  kRows,
+  kParents,
+  kCoarserScales,
+  kSeal
+};
 inline constexpr std::array<const char*, 10> kStepNames = {
-    "read labels", "supervoxels", "encode voxels", "write voxels", "edges", "write edges", "rows", "parents", "coarser scales", "seal"};
+    "read labels", "supervoxels", "encode voxels", "write voxels",   "edges",
+    "write edges", "rows",        "parents",       "coarser scales", "seal"};
 
 // Adds up the time that threads spend in each step. Thread-safe.
 class StepClock {

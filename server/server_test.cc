@@ -145,9 +145,8 @@ TEST_F(ServerTest, EventsAreReadAndAcknowledgedByGroups) {
 }
 
 TEST_F(ServerTest, ASplitIntoThree) {
-  const json three = {{"sources", {{0, 40, 48, 240}}},
-                      {"sinks", {{0, 272, 48, 240}}},
-                      {"more_sides", {{{0, 160, 88, 480}}}}};
+  const json three = {
+      {"sources", {{0, 40, 48, 240}}}, {"sinks", {{0, 272, 48, 240}}}, {"more_sides", {{{0, 160, 88, 480}}}}};
   const json preview = json::parse(Post(absl::StrCat(kTable, "graph/split_preview"), three.dump()).body);
   EXPECT_EQ(preview["illegal_split"], false) << preview;
   EXPECT_GE(preview["supervoxel_connected_components"].size(), 3U);
