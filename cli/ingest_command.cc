@@ -48,7 +48,8 @@ class IngestCommand final : public Command {
         ->capture_default_str();
     app.add_option("--graph-id", options_.base.graph_id, "The name of the graph")->capture_default_str();
     app.add_option("--scales", options_.base.scales,
-                   "Scales of the volume, the finest among them; default: until one fits in a chunk of the store")
+                   "Scales of the volume, the finest among them; default: until one fits in a chunk of the store, of "
+                   "an overlay 1")
         ->type_name("COUNT")
         ->check(CLI::Range(1, graph::kScaleCountMax));
     app.add_option("--threads", options_.base.threads, "Threads to use; default: one for each processor")

@@ -49,7 +49,8 @@ class InitCommand final : public Command {
     app.add_option("--fuse", fuse_, "Make two labels one first: a false merger. May be given again")->type_name("A,B");
     app.add_option("--graph-id", options_.graph_id, "The name of the graph")->capture_default_str();
     app.add_option("--scales", options_.scales,
-                   "Scales of the volume, the finest among them; default: until one fits in a chunk of the store")
+                   "Scales of the volume, the finest among them; default: until one fits in a chunk of the store, of "
+                   "an overlay 1")
         ->type_name("COUNT")
         ->check(CLI::Range(1, graph::kScaleCountMax));
     app.add_option("--threads", options_.threads, "Threads to use; default: one for each processor")

@@ -10,7 +10,6 @@
 #include "edit/editor.h"
 #include "edit/editor_work.h"
 #include "edit/kept_preview.h"
-#include "edit/operation_turns.h"
 #include "edit/task.h"
 
 namespace cleave::edit {
@@ -92,10 +91,6 @@ absl::StatusOr<EditReport> Editor::CommitPreviewAlone(const std::string& token, 
   CLEAVE_ASSIGN_OR_RETURN(PlannedOperation planned, ReadPreview(dataset_, options_.clock->Now(), token));
   if (!user.empty()) {
     planned.record.user = user;
-  }
-  if (done.ok() && done->status == OperationStatus::kException && done->failure == OperationFailure::kFailed) {
-    // An earlier commit of the token met locks, say, and ended in this process, or the token would be in use.
-    CLEAVE_RETURN_IF_ERROR(BeginAgain(dataset_.table().ordered(), operation).status());
   }
   const std::string key = planned.record.request_key;
   absl::StatusOr<EditReport> report = CarryOne(MakePreviewTask(token, std::move(planned)), key, operation);

@@ -79,7 +79,8 @@ inline std::vector<std::string> Differences(const Cells& a, const Cells& b) {
     }
   }
   for (const auto& [key, value] : b) {
-    if (!a.contains(key)) {
+    // A repair is an event of its own.
+    if (!a.contains(key) && !absl::StartsWith(std::get<0>(key), "e0")) {
       names.push_back("only after: " + Name(key));
     }
   }

@@ -82,14 +82,27 @@ void Session::DropKept() {
   }
 }
 
+// Only a preview's operation has a row before its session: an earlier commit of the preview met locks, say, and ended.
+absl::StatusOr<bool> Session::BeginAnew() {
+  CLEAVE_ASSIGN_OR_RETURN(const OperationRecord earlier, log_.Read(record_.id));
+  if (earlier.status != OperationStatus::kException || earlier.failure != OperationFailure::kFailed) {
+    return false;
+  }
+  CLEAVE_RETURN_IF_ERROR(BeginAgain(dataset_.table().ordered(), record_.id).status());
+  return WriteUncommitted(dataset_.table().ordered(), record_);
+}
+
 absl::Status Session::Begin(std::span<const graph::NodeId> roots) {
   CLEAVE_RETURN_IF_ERROR(Release());  // what this session still holds would stand in its own way
   in_flight_.locked_roots.assign(roots.begin(), roots.end());
-  begun_ = true;
+  const bool is_first = !std::exchange(begun_, true);
   CLEAVE_RETURN_IF_ERROR(WriteInFlight());
   record_.status = OperationStatus::kCreated;
   record_.time = clock_.Now();
-  CLEAVE_ASSIGN_OR_RETURN(const bool begun, WriteUncommitted(dataset_.table().ordered(), record_));
+  CLEAVE_ASSIGN_OR_RETURN(bool begun, WriteUncommitted(dataset_.table().ordered(), record_));
+  if (!begun && is_first) {
+    CLEAVE_ASSIGN_OR_RETURN(begun, BeginAnew());
+  }
   if (!begun) {
     return Abandoned();
   }

@@ -85,6 +85,7 @@ class Session {
 
  private:
   [[nodiscard]] absl::Status WriteInFlight();
+  [[nodiscard]] absl::StatusOr<bool> BeginAnew();
   void DropKept();
   [[nodiscard]] absl::StatusOr<Intent> CommitIntent(std::vector<PlannedOperation> operations, Stages& stages);
   [[nodiscard]] absl::Status LockForCommit();

@@ -44,7 +44,8 @@ struct IngestOptions {
   // Voxels of an L2 chunk. Memory is a few chunks a thread, and the surfaces of some planes of chunks.
   Extent3 chunk_size{128, 128, 128};
   BaseKind base = BaseKind::kCopy;
-  // Scales of the project's volume, the finest among them; 0: until one fits in a single chunk of the store.
+  // Scales of the project's volume, the finest among them; 0: until one fits in a single chunk of the
+  // store, and of an overlay only the finest.
   int scales = 0;
   // A file as ParseAgglomeration reads it; empty: every label is an object of its own.
   std::string agglomeration_file;

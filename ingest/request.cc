@@ -72,7 +72,9 @@ absl::StatusOr<GraphMeta> MakeMeta(const volume::LabelSource& source, const Inge
   const Box bounds = source.bounds();
   meta.volume = BoxAt(options.voxel_offset.value_or(bounds.lo), bounds.extent());
   meta.chunk_size = options.chunk_size;
-  meta.scale_count = options.scales;
+  // An overlay holds no voxels until they are edited, unless coarser scales are asked for.
+  const bool is_overlay = options.base == BaseKind::kOverlay;
+  meta.scale_count = options.scales == 0 && is_overlay ? 1 : options.scales;
   const std::optional<VoxelSizeNm> voxel_size =
       options.voxel_size_nm.has_value() ? options.voxel_size_nm : source.voxel_size_nm();
   if (!voxel_size.has_value()) {

@@ -134,14 +134,21 @@ TEST_F(ServerTest, EventsAreReadAndAcknowledgedByGroups) {
   EXPECT_EQ(all["events"][0]["new_root_ids"].size(), 2U);
   EXPECT_EQ(all["next"], all["events"][1]["timestamp"]);
   const std::string first = all["events"][0]["timestamp"];
-  EXPECT_EQ(json::parse(Get(absl::StrCat(kTable, "events?limit=1")).body)["next"], first);
-  EXPECT_EQ(json::parse(Get(absl::StrCat(kTable, "events?after=", first)).body)["events"].size(), 1U);
-  EXPECT_EQ(json::parse(Get(absl::StrCat(kTable, "events?group=meshes")).body)["events"].size(), 2U);
-  ASSERT_EQ(Post(absl::StrCat(kTable, "events/acknowledge?group=meshes&until=", first), "").code, 200);
-  EXPECT_EQ(json::parse(Get(absl::StrCat(kTable, "events?group=meshes")).body)["events"][0]["kind"], "merge");
-  EXPECT_EQ(Get(absl::StrCat(kTable, "events?limit=0")).code, 400);
-  EXPECT_EQ(Get(absl::StrCat(kTable, "events?group=a%2Fb")).code, 400);
-  EXPECT_EQ(Post(absl::StrCat(kTable, "events/acknowledge?group=meshes"), "").code, 400);
+  const std::string path = absl::StrCat(kTable, "events");
+  EXPECT_EQ(json::parse(Get(path, {{"limit", "1"}}).body)["next"], first);
+  EXPECT_EQ(json::parse(Get(path, {{"after", first}}).body)["events"].size(), 1U);
+  EXPECT_EQ(json::parse(Get(path, {{"group", "meshes"}}).body)["events"].size(), 2U);
+  const auto acknowledge = [&](const std::string& until) {
+    return routes_->Answer({.method = "POST",
+                            .path = absl::StrCat(kTable, "events/acknowledge"),
+                            .query = {{"group", "meshes"}, {"until", until}},
+                            .host = "h:1"});
+  };
+  ASSERT_EQ(acknowledge(first).code, 200);
+  EXPECT_EQ(json::parse(Get(path, {{"group", "meshes"}}).body)["events"][0]["kind"], "merge");
+  EXPECT_EQ(Get(path, {{"limit", "0"}}).code, 400);
+  EXPECT_EQ(Get(path, {{"group", "a/b"}}).code, 400);
+  EXPECT_EQ(acknowledge("").code, 400);
 }
 
 TEST_F(ServerTest, ASplitIntoThree) {
