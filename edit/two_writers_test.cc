@@ -293,7 +293,8 @@ TEST_F(TwoWriters, InterruptedByEachOtherAtRandom) {
   std::cout << "two writers at random: " << rounds << " rounds\n";
 }
 
-// At A's n-th effect its locks expire; B finishes A's operation, and edits the object further; then A goes on.
+// At A's n-th effect its locks expire; B finishes A's operation, and edits the object further; then A goes on. Commits
+// of voxels of one process join: where A sleeps in the middle of one, B waits for it, so A is woken, and no sleeper.
 TEST_F(TwoWriters, ASleeperThatWasRecoveredChangesNothingAtEveryEffect) {
   std::mt19937_64 random(TestSeed());
   const int share = FullTests() ? 1 : SmallTests() ? 24 : 6;
@@ -323,11 +324,19 @@ TEST_F(TwoWriters, ASleeperThatWasRecoveredChangesNothingAtEveryEffect) {
         }
         covered += schedule.StateOf(a) == Schedule::State::kReady ? 1 : 0;
         writers.clock().Forward(2 * table::kLockExpiry);
-        const absl::StatusOr<int> count = writers.editor(1).RecoverNow();
+        absl::StatusOr<int> count = 0;
+        const int b = schedule.Start([&] {
+          count = writers.editor(1).RecoverNow();
+          writers.TryUntilAnswered(1, kind_b, 0);
+        });
+        bool woken = false;
+        while (schedule.RunOn(b) != Schedule::State::kEnded) {
+          woken = true;
+          schedule.Step(a);
+        }
         ASSERT_TRUE(count.ok()) << count.status();
-        was_recovered = *count == 1;
-        recovered += *count;
-        writers.TryUntilAnswered(1, kind_b, 0);
+        was_recovered = *count == 1 && !woken;
+        recovered += was_recovered ? 1 : 0;
         writers.Look();
         seen = {PlacesProject::LookNow(writers.dataset()), VoxelGeneration(writers.dataset()).value()};
         schedule.RunOn(a);
@@ -345,9 +354,9 @@ TEST_F(TwoWriters, ASleeperThatWasRecoveredChangesNothingAtEveryEffect) {
     }
   }
   std::cout << "sleepers: places covered " << covered << "/" << chosen << " of " << all << " (one in " << share << "), "
-            << recovered << " of them past their first row\n";
-  EXPECT_EQ(covered, chosen);
-  EXPECT_GT(recovered, chosen / 2);
+            << recovered << " of them past their first row and asleep to the end\n";
+  EXPECT_GE(covered * 10, chosen * 9);  // how often the store is written may differ by one from run to run
+  EXPECT_GT(recovered, chosen / 4);
 }
 
 }  // namespace
