@@ -9,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
+#include "cut/graph_cut.h"
+
 namespace cleave::cli {
 namespace {
 
@@ -62,10 +64,9 @@ absl::StatusOr<std::vector<VoxelPoint>> ParsePoints(const std::vector<std::strin
 
 absl::StatusOr<SidedText> ParseSided(absl::string_view text) {
   const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(text, absl::MaxSplits(':', 1));
-  constexpr int kSidesMax = 64;
   int side = 0;
-  if (!absl::SimpleAtoi(parts.first, &side) || side < 1 || side > kSidesMax || parts.second.empty()) {
-    return Unexpected(text, "SIDE:..., a side from 1 to 64 and what belongs to it");
+  if (!absl::SimpleAtoi(parts.first, &side) || side < 1 || side > cut::kTeamsMax || parts.second.empty()) {
+    return Unexpected(text, absl::StrCat("SIDE:..., a side from 1 to ", cut::kTeamsMax, " and what belongs to it"));
   }
   return SidedText{side, parts.second};
 }

@@ -12,6 +12,7 @@
 #include "nlohmann/json.hpp"
 
 #include "base/status.h"
+#include "cut/graph_cut.h"
 
 namespace cleave::cli {
 namespace {
@@ -97,7 +98,7 @@ class Members {
     return List<edit::PaintedBox>(name, kExpected, [&](const json& value) -> absl::StatusOr<edit::PaintedBox> {
       const bool fits = value.is_object() && value.size() == 2 && value.contains("side") && value.contains("box") &&
                         value["side"].is_number_integer() && value["box"].is_array() && value["box"].size() == 2;
-      if (!fits || value["side"] < 1 || value["side"] > 64) {
+      if (!fits || value["side"] < 1 || value["side"] > cut::kTeamsMax) {
         return Wrong(name, kExpected);
       }
       CLEAVE_ASSIGN_OR_RETURN(const VoxelPoint lo, PointOf(name, value["box"][0]));

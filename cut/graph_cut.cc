@@ -33,8 +33,6 @@ namespace {
 // The points of each team as vertices, ascending and without repetition: sources, sinks, and any further teams.
 using Teams = std::vector<std::vector<uint32_t>>;
 
-constexpr size_t kTeamsMax = 64;
-
 std::vector<std::span<const uint64_t>> TeamIds(const GraphCutRequest& request) {
   std::vector<std::span<const uint64_t>> teams = {request.sources, request.sinks};
   teams.insert(teams.end(), request.more_teams.begin(), request.more_teams.end());
@@ -43,7 +41,7 @@ std::vector<std::span<const uint64_t>> TeamIds(const GraphCutRequest& request) {
 
 absl::Status CheckRequest(const GraphCutRequest& request) {
   const std::vector<std::span<const uint64_t>> teams = TeamIds(request);
-  if (teams.size() > kTeamsMax) {
+  if (std::ssize(teams) > kTeamsMax) {
     return absl::InvalidArgumentError(absl::StrCat("a cut takes at most ", kTeamsMax, " teams, not ", teams.size()));
   }
   std::map<uint64_t, size_t> team_of;

@@ -24,6 +24,9 @@ struct WeightedEdge {
   float affinity = 0;
 };
 
+// Sources, sinks and further teams together: the sides of a split.
+inline constexpr int kTeamsMax = 64;
+
 inline constexpr float kInfiniteAffinity = std::numeric_limits<float>::infinity();
 
 struct GraphCutRequest {
@@ -31,7 +34,7 @@ struct GraphCutRequest {
   std::span<const WeightedEdge> edges;
   std::span<const uint64_t> sources;
   std::span<const uint64_t> sinks;
-  // Teams beside the sources and the sinks, each to be parted from all others. At most 62.
+  // Teams beside the sources and the sinks, each to be parted from all others. At most kTeamsMax - 2.
   std::span<const std::vector<uint64_t>> more_teams = {};
   // Raise the capacity of the shortest paths inside each team, so that a team stays in one piece.
   bool augment_paths = true;

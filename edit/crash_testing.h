@@ -23,14 +23,20 @@ namespace cleave::edit {
 inline constexpr VoxelPoint kSource{14, 16, 12};
 inline constexpr VoxelPoint kSink{34, 16, 12};
 
-// Two boxes of one label with a neck, and neighbours around them.
-inline Array3<uint64_t> NeckLabels() {
-  Array3<uint64_t> labels({48, 32, 24}, 2);
-  for (int64_t z = 2; z < 22; ++z) {
-    for (int64_t y = 6; y < 26; ++y) {
-      for (int64_t x = 4; x < 44; ++x) {
-        const bool neck = x >= 21 && x < 27;
-        if (!neck || (y >= 13 && y < 19 && z >= 9 && z < 15)) {
+// Two boxes of labels 1 and 3 with a neck between them, and a neighbour around them: of `body`, the half at either end
+// of x, and between them only `neck`.
+struct NeckShape {
+  Extent3 extent{48, 32, 24};
+  Box body{{4, 6, 2}, {44, 26, 22}};
+  Box neck{{21, 13, 9}, {27, 19, 15}};
+};
+inline Array3<uint64_t> NeckLabels(const NeckShape& shape = {}) {
+  Array3<uint64_t> labels(shape.extent, 2);
+  for (int64_t z = shape.body.lo.z; z < shape.body.hi.z; ++z) {
+    for (int64_t y = shape.body.lo.y; y < shape.body.hi.y; ++y) {
+      for (int64_t x = shape.body.lo.x; x < shape.body.hi.x; ++x) {
+        const bool is_between = x >= shape.neck.lo.x && x < shape.neck.hi.x;
+        if (!is_between || shape.neck.Contains(VoxelPoint{x, y, z})) {
           labels[{x, y, z}] = x < 24 ? 1 : 3;
         }
       }

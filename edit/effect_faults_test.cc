@@ -40,26 +40,14 @@ constexpr FaultWay kFaultWays[] = {
     {"twice", Way::kTwice, false},
 };
 
-// Two boxes with a neck on the corner of four chunks, and a neighbour around them.
-Array3<uint64_t> CornerLabels() {
-  Array3<uint64_t> labels({48, 32, 32}, 2);
-  for (int64_t z = 4; z < 28; ++z) {
-    for (int64_t y = 4; y < 28; ++y) {
-      for (int64_t x = 4; x < 44; ++x) {
-        const bool neck = x >= 20 && x < 28;
-        if (!neck || (y >= 11 && y < 21 && z >= 11 && z < 21)) {
-          labels[{x, y, z}] = x < 24 ? 1 : 3;
-        }
-      }
-    }
-  }
-  return labels;
-}
+// The neck lies on the corner of four chunks.
+constexpr NeckShape kCorner{{48, 32, 32}, {{4, 4, 4}, {44, 28, 28}}, {{20, 11, 11}, {28, 21, 21}}};
 
 class EffectFaults : public StuckProject {
  protected:
   void SetUp() override {
-    IngestLabels(origin_, CornerLabels(), {.chunk_size = {16, 16, 16}, .voxel_size_nm = {8, 8, 8}, .fuse = {{1, 3}}});
+    IngestLabels(origin_, NeckLabels(kCorner),
+                 {.chunk_size = {16, 16, 16}, .voxel_size_nm = {8, 8, 8}, .fuse = {{1, 3}}});
     before_ = Before();
     EffectGate gate;
     const std::string done = Copy(origin_);

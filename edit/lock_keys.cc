@@ -1,5 +1,7 @@
 #include "edit/lock_keys.h"
 
+#include <set>
+
 #include "table/row_keys.h"
 
 namespace cleave::edit {
@@ -26,6 +28,16 @@ std::vector<graph::NodeId> ChunkIds(const graph::IdLayout& layout, std::span<con
     ids.push_back(layout.MakeNode({graph::kL2Layer, chunk}, graph::Segment{0}));
   }
   return ids;
+}
+
+std::vector<ChunkPoint> ChunksAround(const graph::IdLayout& layout, std::span<const graph::NodeId> nodes) {
+  std::set<ChunkPoint> around;
+  for (const graph::NodeId node : nodes) {
+    const std::vector<ChunkPoint> near =
+        layout.ChunksOverlapping(Grow(layout.ChunkBox(layout.ChunkOf(node)), {1, 1, 1}));
+    around.insert(near.begin(), near.end());
+  }
+  return {around.begin(), around.end()};
 }
 
 }  // namespace cleave::edit

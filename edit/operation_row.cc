@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 
+#include "cut/graph_cut.h"
 #include "table/columns.h"
 #include "table/pickle.h"
 #include "table/row_keys.h"
@@ -109,11 +110,10 @@ std::vector<std::array<int64_t, 5>> PackPoints(const std::vector<SidePoint>& poi
 }
 
 absl::StatusOr<std::vector<SidePoint>> UnpackPoints(const std::vector<std::array<int64_t, 5>>& packed) {
-  constexpr int64_t kSidesMax = 64;
   std::vector<SidePoint> points;
   points.reserve(packed.size());
   for (const std::array<int64_t, 5>& point : packed) {
-    if (point[0] < 3 || point[0] > kSidesMax) {
+    if (point[0] < 3 || point[0] > cut::kTeamsMax) {
       return absl::DataLossError(absl::StrCat(point[0], " is no further side of a split"));
     }
     points.push_back(

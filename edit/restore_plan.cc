@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "edit/edge_plan.h"
 #include "edit/l2_rewrite.h"
+#include "edit/lock_keys.h"
 #include "edit/plan_rows.h"
 #include "graph/hierarchy.h"
 #include "graph/local_graph.h"
@@ -128,14 +129,7 @@ class Restorer {
   }
 
   absl::Status LockChunksAround() {
-    std::set<ChunkPoint> scope;
-    for (const ChunkPoint chunk : Chunks()) {
-      const Box box = layout_.ChunkBox({graph::kL2Layer, chunk});
-      for (const ChunkPoint near : layout_.ChunksOverlapping(Grow(box, {1, 1, 1}))) {
-        scope.insert(near);
-      }
-    }
-    plan_.chunk_scope.assign(scope.begin(), scope.end());
+    plan_.chunk_scope = ChunksAround(layout_, FragmentIds());
     return requirements_.lock_chunks ? requirements_.lock_chunks(plan_.chunk_scope) : absl::OkStatus();
   }
 
@@ -175,7 +169,7 @@ class Restorer {
       if (const int64_t found = voxel_counts_[fragment.id]; found != fragment.voxel_count) {
         return absl::FailedPreconditionError(absl::StrCat(
             "supervoxel ", Value(fragment.id), " has ", found, " voxels, it was cut with ", fragment.voxel_count,
-            ": others have written there; look with `cleave fsck`, or undo without ", "the voxels"));
+            ": others have written there; look with `cleave fsck`, or undo without the voxels"));
       }
     }
     return absl::OkStatus();

@@ -12,6 +12,7 @@
 #include "edit/edge_routing.h"
 #include "edit/fragment_contacts.h"
 #include "edit/l2_rewrite.h"
+#include "edit/lock_keys.h"
 #include "edit/plan_rows.h"
 #include "edit/voxel_split.h"
 #include "edit/working_graph.h"
@@ -191,18 +192,13 @@ class Attempt {
     return found;
   }
 
-  // Locks the chunks of the family and one chunk around them: edges of neighbours are rewritten too.
   absl::Status LockChunksOf(const std::vector<NodeId>& family) {
-    absl::flat_hash_set<ChunkPoint> chunks(plan_.plan.chunk_scope.begin(), plan_.plan.chunk_scope.end());
-    for (const NodeId id : family) {
-      const Box chunk = layout_.ChunkBox(layout_.ChunkOf(id));
-      for (const ChunkPoint near : layout_.ChunksOverlapping(Grow(chunk, {1, 1, 1}))) {
-        chunks.insert(near);
-      }
-    }
-    plan_.plan.chunk_scope.assign(chunks.begin(), chunks.end());
-    std::ranges::sort(plan_.plan.chunk_scope);
-    return requirements_.lock_chunks ? requirements_.lock_chunks(plan_.plan.chunk_scope) : absl::OkStatus();
+    std::vector<ChunkPoint>& scope = plan_.plan.chunk_scope;
+    const std::vector<ChunkPoint> around = ChunksAround(layout_, family);
+    scope.insert(scope.end(), around.begin(), around.end());
+    std::ranges::sort(scope);
+    scope.erase(std::ranges::unique(scope).begin(), scope.end());
+    return requirements_.lock_chunks ? requirements_.lock_chunks(scope) : absl::OkStatus();
   }
 
   absl::Status LookUpPoints() {

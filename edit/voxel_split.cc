@@ -13,6 +13,7 @@
 #include "base/parallel.h"
 #include "base/status.h"
 #include "cut/components.h"
+#include "cut/graph_cut.h"
 #include "cut/voxel_cut.h"
 #include "volume/volume.h"
 
@@ -21,7 +22,8 @@ namespace {
 
 using graph::NodeId;
 
-constexpr int kSidesMax = 64;  // sides of one piece are a 64-bit set
+constexpr int kSidesMax = cut::kTeamsMax;
+static_assert(kSidesMax <= 64, "the sides of one piece are a 64-bit set");
 
 // The work on one family: arrays that several steps share.
 class Splitter {

@@ -7,6 +7,7 @@
 #include "nlohmann/json.hpp"
 
 #include "base/status.h"
+#include "cut/graph_cut.h"
 #include "server/request_values.h"
 
 namespace cleave::server {
@@ -222,7 +223,7 @@ absl::StatusOr<MarkedSides> SplitPointsOf(const Request& request, VoxelSizeNm vo
   if (!body.contains("more_sides")) {
     return sides;
   }
-  constexpr size_t kMoreSidesMax = 62;
+  constexpr size_t kMoreSidesMax = cut::kTeamsMax - 2;
   if (!body["more_sides"].is_array() || body["more_sides"].size() > kMoreSidesMax) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"more_sides\" must be a list of at most ", kMoreSidesMax, " lists like \"sources\""));
