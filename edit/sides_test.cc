@@ -226,6 +226,37 @@ TEST_P(SidesTest, PaintIsPartOfTheRequest) {
   EXPECT_TRUE(absl::IsFailedPrecondition(editor().Split(request).status()));
 }
 
+// The sinks lie in a supervoxel of their own, so the voxels are cut between sides 1 and 3 only.
+TEST(SidesOfAFamily, AreNumberedAsTheyWereGiven) {
+  Array3<uint64_t> labels = StarLabels();
+  for (int64_t z = 0; z < 12; ++z) {
+    for (int64_t y = 0; y < 11; ++y) {
+      for (int64_t x = 18; x < 30; ++x) {
+        labels[{x, y, z}] *= 3;  // the block of arm 2
+      }
+    }
+  }
+  const store::TemporaryFolder folder;
+  const std::string path = folder.path() + "/project";
+  ASSERT_NO_FATAL_FAILURE(IngestLabels(path, labels, {.chunk_size = {48, 48, 12}, .voxel_size_nm = {8, 8, 8}}));
+  const OpenProject project = Open(path);
+  ASSERT_NE(project.editor, nullptr);
+  ASSERT_TRUE(project.editor->Merge({.source = kArms[0], .sink = kArms[2], .user = "ada"}).ok());
+  const auto report = project.editor->Split({.sources = {kArms[0]},
+                                             .sinks = {kArms[2]},
+                                             .user = "ada",
+                                             .refuse_isolating_cut = false,
+                                             .more_sides = {{kArms[1]}}});
+  ASSERT_TRUE(report.ok()) << report.status();
+  std::set<int> sides;
+  for (const Fragment& fragment : report->fragments) {
+    sides.insert(fragment.side);
+  }
+  EXPECT_THAT(sides, testing::ElementsAre(1, 3));
+  EXPECT_EQ(report->new_roots.size(), 3U);
+  ExpectClean(*project.dataset);
+}
+
 INSTANTIATE_TEST_SUITE_P(ChunkSizes, SidesTest, testing::Values(48, 16));
 
 }  // namespace
