@@ -61,6 +61,7 @@ class LowerEnvelope {
     }
   }
 
+  // The envelope is made in units of one step along the axis: value / square + i * i stands for the parabola of i.
   void Evaluate(float* values, int64_t count, int64_t stride, double square) const {
     size_t k = 0;
     for (int64_t i = 1; i <= count; ++i) {
@@ -73,28 +74,40 @@ class LowerEnvelope {
   }
 
   void Build(double square) {
+    const auto size = static_cast<int64_t>(input_.size());
+    Prepare(size, 1 / square);
     place_.assign(1, 0);
     start_.assign(1, -1);
-    for (int64_t i = 1; i < static_cast<int64_t>(input_.size()); ++i) {
-      double crossing = Crossing(place_.back(), i, square);
+    for (int64_t i = 1; i < size; ++i) {
+      double crossing = Crossing(place_.back(), i);
       while (crossing <= start_.back()) {
         place_.pop_back();
         start_.pop_back();
-        crossing = Crossing(place_.back(), i, square);
+        crossing = Crossing(place_.back(), i);
       }
       place_.push_back(i);
       start_.push_back(crossing);
     }
   }
 
+  void Prepare(int64_t size, double inverse_square) {
+    lifted_.resize(static_cast<size_t>(size));
+    for (int64_t i = 0; i < size; ++i) {
+      lifted_[i] = input_[i] * inverse_square + Square(static_cast<double>(i));
+    }
+    for (auto k = static_cast<int64_t>(half_inverse_.size()); k < size; ++k) {
+      half_inverse_.push_back(k == 0 ? 0 : 0.5 / static_cast<double>(k));
+    }
+  }
+
   // Where the parabola of j > i comes below that of i. Never left of the run's start for i = 0, whose value is 0.
-  [[nodiscard]] double Crossing(int64_t i, int64_t j, double square) const {
-    const double a = static_cast<double>(i);
-    const double b = static_cast<double>(j);
-    return std::max(0.0, ((input_[j] / square + b * b) - (input_[i] / square + a * a)) / (2 * (b - a)));
+  [[nodiscard]] double Crossing(int64_t i, int64_t j) const {
+    return std::max(0.0, (lifted_[j] - lifted_[i]) * half_inverse_[j - i]);
   }
 
   std::vector<double> input_;
+  std::vector<double> lifted_;        // see Evaluate
+  std::vector<double> half_inverse_;  // 1 / (2 k), for all k so far
   std::vector<int64_t> place_;
   std::vector<double> start_;
 };

@@ -6,6 +6,7 @@
 // 0,
 //    1 between two rows follows from the ends of the segments alone.
 // 3. Contacts of the same two pieces are added.
+// Where a cell is one voxel, the neighbours of a voxel are its contacts, in their order: steps 2 and 3 fall away.
 #include "cut/piece_graph.h"
 
 #include <algorithm>
@@ -57,7 +58,11 @@ PieceGraph::PieceGraph(const MaskGrid& grid, const LazyArray<float>& depth_nm, E
   const std::vector<VoxelPoint> begins = CutIntoSegments(grid, cell);
   NumberPieces(grid, begins, cell);
   MeasurePieces(grid, begins, depth_nm);
-  BuildArcs(FindContacts(grid));
+  if (Count(cell) == 1) {
+    BuildArcsOfVoxels(grid);
+  } else {
+    BuildArcs(FindContacts(grid));
+  }
 }
 
 std::vector<VoxelPoint> PieceGraph::CutIntoSegments(const MaskGrid& grid, Extent3 cell) {
@@ -164,6 +169,35 @@ std::vector<PieceGraph::Contact> PieceGraph::FindContacts(const MaskGrid& grid) 
   return contacts;
 }
 
+void PieceGraph::BuildArcsOfVoxels(const MaskGrid& grid) {
+  LazyArray<uint32_t> number(grid.size());  // of the piece, from 1
+  for (const Segment& segment : segments_) {
+    number[segment.begin] = segment.piece + 1;
+  }
+  std::array<float, 26> areas{};
+  std::ranges::transform(grid.StepAreas(), areas.begin(), [](double area) { return static_cast<float>(area); });
+  first_arc_.reserve(size() + 1);
+  first_arc_.push_back(0);
+  for (uint32_t piece = 0; piece < size(); ++piece) {
+    for (size_t i = 0; i < areas.size(); ++i) {
+      const auto neighbour = static_cast<uint64_t>(first_voxel_[piece] + grid.steps()[i].offset);
+      if (const uint32_t to = number[neighbour]; to != 0) {
+        arcs_.push_back({to - 1, DistanceNm(piece, to - 1), areas[i]});
+      }
+    }
+    first_arc_.push_back(static_cast<uint32_t>(arcs_.size()));
+  }
+}
+
+float PieceGraph::DistanceNm(uint32_t one, uint32_t other) const {
+  const CentreNm& a = centre_nm_[one];
+  const CentreNm& b = centre_nm_[other];
+  const float x = a.x - b.x;
+  const float y = a.y - b.y;
+  const float z = a.z - b.z;
+  return std::sqrt(x * x + y * y + z * z);
+}
+
 // Puts the contacts into one bucket a piece, under either end, then adds up within each bucket.
 void PieceGraph::BuildArcs(const std::vector<Contact>& contacts) {
   std::vector<uint32_t> begin(size() + 1, 0);
@@ -190,18 +224,13 @@ void PieceGraph::BuildArcs(const std::vector<Contact>& contacts) {
 
 void PieceGraph::AppendArcs(uint32_t piece, std::span<const Arc> contacts, std::vector<uint32_t>& arc_to) {
   const size_t first = arcs_.size();
-  const CentreNm& a = centre_nm_[piece];
   for (const Arc& contact : contacts) {
     const uint32_t arc = arc_to[contact.to];
     if (arc >= first && arc < arcs_.size() && arcs_[arc].to == contact.to) {
       arcs_[arc].area += contact.area;
     } else {
-      const CentreNm& b = centre_nm_[contact.to];
-      const float x = a.x - b.x;
-      const float y = a.y - b.y;
-      const float z = a.z - b.z;
       arc_to[contact.to] = static_cast<uint32_t>(arcs_.size());
-      arcs_.push_back({contact.to, std::sqrt(x * x + y * y + z * z), contact.area});
+      arcs_.push_back({contact.to, DistanceNm(piece, contact.to), contact.area});
     }
   }
   std::sort(arcs_.begin() + static_cast<std::ptrdiff_t>(first), arcs_.end(),

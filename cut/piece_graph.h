@@ -63,6 +63,8 @@ class PieceGraph {
   void MeasurePieces(const MaskGrid& grid, const std::vector<VoxelPoint>& begins, const LazyArray<float>& depth_nm);
   [[nodiscard]] std::vector<Contact> FindContacts(const MaskGrid& grid) const;
   void BuildArcs(const std::vector<Contact>& contacts);
+  void BuildArcsOfVoxels(const MaskGrid& grid);
+  [[nodiscard]] float DistanceNm(uint32_t one, uint32_t other) const;  // between centres
   void AppendArcs(uint32_t piece, std::span<const Arc> contacts, std::vector<uint32_t>& arc_to);
 
   std::vector<Segment> segments_;
