@@ -229,6 +229,67 @@ TEST_F(ServerTest, AnswersOverASocketWithCrossOriginHeaders) {
   EXPECT_TRUE(absl::StartsWith(large, "HTTP/1.1 413")) << large;
 }
 
+// A second project under another name: each answers by its own rows and voxels, and what names neither is refused.
+TEST_F(ServerTest, SeveralDatasetsAreKeptApart) {
+  const std::string other_folder = folder_ + "_other";
+  std::filesystem::remove_all(other_folder);
+  std::filesystem::copy(folder_, other_folder, std::filesystem::copy_options::recursive);
+  {
+    const auto other = graph::Dataset::Open(other_folder).value();
+    const auto other_editor = edit::Editor::Open(*other).value();
+    const std::vector<ServedDataset> served = {{"graph", dataset_.get(), editor_.get()},
+                                               {"v2.0", other.get(), other_editor.get()}};
+    ASSERT_TRUE(ValidateNames(served).ok());
+    routes_ = std::make_unique<Routes>(served, RouteOptions{});
+    const std::string table = "/segmentation/api/v1/table/v2.0/";
+    ASSERT_EQ(Post(table + "split", kSplit).code, 200);
+    EXPECT_EQ(work::ReadEvents(*other, {}, 0).value().events.size(), 1U);
+    EXPECT_TRUE(work::ReadEvents(*dataset_, {}, 0).value().events.empty());
+    const auto supervoxels = [&](const std::string& at) {
+      return json::parse(Post(at + "supervoxel_lookup", "[[0,80,96,480],[0,240,96,480]]").body);
+    };
+    EXPECT_NE(supervoxels(table), supervoxels(kTable)) << "one was cut, the other was not";
+
+    const json info = json::parse(Get("/segmentation/table/v2.0/info").body);
+    EXPECT_EQ(info["data_dir"], "http://h:1/data/v2.0/");
+    EXPECT_EQ(info["graph"]["kvstore"]["base"]["base_url"], "http://h:1/ocdbt/v2.0/");
+    EXPECT_EQ(json::parse(Get("/segmentation/table/graph/info").body)["data_dir"], "http://h:1/data/graph/");
+    EXPECT_EQ(Get("/ocdbt/v2.0/manifest.ocdbt").code, 200);
+    EXPECT_NE(Get("/ocdbt/v2.0/manifest.ocdbt").body, Get("/ocdbt/graph/manifest.ocdbt").body);
+    EXPECT_EQ(Get("/base/v2.0/manifest.ocdbt").code, 200);
+    EXPECT_THAT(Get("/ocdbt/base/manifest.ocdbt").body, testing::HasSubstr("/base/GRAPH/"));
+    EXPECT_EQ(json::parse(Get("/cleave/api/v1/datasets").body)["datasets"],
+              (json::array({{{"graph", "graph"}, {"source", "/segmentation/table/graph"}},
+                            {{"graph", "v2.0"}, {"source", "/segmentation/table/v2.0"}}})));
+    EXPECT_EQ(json::parse(Get("/cleave/api/v1/table/v2.0/operations").body)["operations"].size(), 1U);
+    EXPECT_TRUE(json::parse(Get("/cleave/api/v1/table/graph/operations").body)["operations"].empty());
+
+    for (const char* path : {"/segmentation/table/v3/info", "/data/v3/info", "/ocdbt/v3/manifest.ocdbt",
+                             "/segmentation/api/v1/table/v3/oldest_timestamp", "/cleave/api/v1/table/v3/operations"}) {
+      const Response unknown = Get(path);
+      EXPECT_EQ(unknown.code, 404) << path;
+      EXPECT_THAT(unknown.body, testing::HasSubstr("there is no graph v3 here, only graph, v2.0"));
+    }
+    EXPECT_EQ(Get("/readyz").code, 200);
+    const std::string metrics = Get("/metrics").body;
+    EXPECT_THAT(metrics, testing::HasSubstr("cleave_edits_total{dataset=\"v2.0\",kind=\"split\",outcome=\"done\"} 1"));
+    EXPECT_THAT(metrics, testing::Not(testing::HasSubstr("cleave_edits_total{dataset=\"graph\"")));
+    EXPECT_THAT(metrics, testing::HasSubstr("cleave_http_requests_total{code=\"200\",dataset=\"graph\""));
+    routes_.reset();
+  }
+  std::filesystem::remove_all(other_folder);
+}
+
+TEST_F(ServerTest, NamesOfDatasetsCanStandInPaths) {
+  EXPECT_TRUE(absl::IsInvalidArgument(ValidateNames({})));
+  for (const char* name : {"", "base", ".", "..", ".hidden", "a/b", "a b", "\xc3\xa4"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(ValidateName(name))) << name;
+  }
+  EXPECT_TRUE(absl::IsInvalidArgument(ValidateName(std::string(101, 'a'))));
+  const std::vector<ServedDataset> twice = {{"a", dataset_.get(), editor_.get()}, {"a", dataset_.get(), editor_.get()}};
+  EXPECT_THAT(ValidateNames(twice).ToString(), testing::HasSubstr("two datasets are named 'a'"));
+}
+
 TEST_F(ServerTest, TheManualNamesEveryRoute) {
   std::ifstream file(absl::StrCat(CLEAVE_SOURCE_DIR, "/docs/server.md"));
   std::stringstream manual;
