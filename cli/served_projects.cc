@@ -71,6 +71,7 @@ absl::StatusOr<std::vector<NamedProject>> OpenProjects(const std::vector<std::st
 
 std::vector<server::ServedDataset> Served(const std::vector<NamedProject>& projects) {
   std::vector<server::ServedDataset> served;
+  served.reserve(projects.size());
   for (const NamedProject& one : projects) {
     served.push_back({one.name, one.project.dataset.get(), one.project.editor.get()});
   }

@@ -33,6 +33,7 @@ std::vector<Route> AllRoutes(bool open_data) {
 
 std::vector<std::string> NamesOf(const std::vector<ServedDataset>& datasets) {
   std::vector<std::string> names;
+  names.reserve(datasets.size());
   for (const ServedDataset& served : datasets) {
     names.push_back(served.name);
   }
