@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +138,36 @@ def test_every_option_of_the_server_stands_in_its_file(tmp_path):
     wrong.write_text("port: 1\nprot: 2\n")
     fail(USAGE, "serve", tmp_path / "project", "--config", wrong, says=[f"{wrong}, line 2", "no option 'prot'"])
     fail(NOT_FOUND, "serve", tmp_path / "project", "--config", tmp_path / "none.yaml", says="none.yaml")
+
+
+def test_a_server_has_several_projects(fused, tmp_path):
+    first, second = (shutil.copytree(fused, tmp_path / name) for name in ("first", "second"))
+    options = tmp_path / "serve.yaml"
+    options.write_text(f"port: 0\nproject:\n  - {first}\n  - {second}\n")
+    for arguments, names in [
+        (["--config", options], ["first", "second"]),
+        ([first, f"two={second}", "--port", "0"], ["graph", "two"]),
+        ([first, "--config", options], ["graph"]),
+    ]:
+        server = subprocess.Popen([str(PROGRAM), "serve", *map(str, arguments), "--json", "--quiet"],
+                                  stdout=subprocess.PIPE, text=True)  # fmt: skip
+        try:
+            told = json.loads(server.stdout.readline())
+            assert [one["graph"] for one in told["datasets"]] == names
+            for name in names:
+                url = f"http://127.0.0.1:{told['port']}/segmentation/table/{name}/info"
+                with urllib.request.urlopen(url, timeout=60) as answer:
+                    assert json.load(answer)["data_dir"].endswith(f"/data/{name}/")
+        finally:
+            server.terminate()
+            assert server.wait(60) == 0
+    fail(USAGE, "serve", "--port", "0", says="PROJECT is required")
+    fail(USAGE, "serve", f"a={first}", f"a={second}", "--port", "0", says="two datasets are named 'a'")
+    fail(USAGE, "serve", first, f"b={first}", "--port", "0", says="the same project")
+    fail(USAGE, "serve", f"a/b={first}", "--port", "0", says="cannot be the name of a dataset")
+    fail(NOT_FOUND, "serve", first, tmp_path / "none", "--port", "0", says=str(tmp_path / "none"))
+    options.write_text(f"port: [0, 1]\nproject: {first}\n")
+    fail(USAGE, "serve", "--config", options, says="takes one value, not a list")
 
 
 def test_the_manual_is_what_help_says():

@@ -1,6 +1,7 @@
 #include "cli/option_file.h"
 
 #include <set>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
@@ -22,9 +23,11 @@ CLI::Option* FindOption(CLI::App& app, const std::string& name) {
   return of_this_run.contains(name) ? nullptr : app.get_option_no_throw("--" + name);
 }
 
-absl::Status Set(CLI::Option& option, const std::string& value) {
+absl::Status Set(CLI::Option& option, const std::vector<std::string>& values) {
   try {
-    option.add_result(value);
+    for (const std::string& value : values) {
+      option.add_result(value);
+    }
     option.run_callback();
   } catch (const CLI::Error& error) {
     return absl::InvalidArgumentError(error.what());
@@ -32,11 +35,27 @@ absl::Status Set(CLI::Option& option, const std::string& value) {
   return absl::OkStatus();
 }
 
+// A value, or those of a list; empty for anything else.
+std::vector<std::string> ValuesOf(const YAML::Node& node) {
+  if (node.IsScalar()) {
+    return {node.Scalar()};
+  }
+  std::vector<std::string> values;
+  for (size_t i = 0; node.IsSequence() && i < node.size(); ++i) {
+    if (!node[i].IsScalar()) {
+      return {};
+    }
+    values.push_back(node[i].Scalar());
+  }
+  return values;
+}
+
 absl::Status ApplyMap(CLI::App& app, const std::string& path, const YAML::Node& map) {
   std::set<std::string> seen;
   for (const auto& entry : map) {
     const YAML::Mark mark = entry.first.Mark();
-    if (!entry.first.IsScalar() || !entry.second.IsScalar()) {
+    const std::vector<std::string> values = ValuesOf(entry.second);
+    if (!entry.first.IsScalar() || values.empty()) {
       return WrongAt(path, mark, "expected 'OPTION: VALUE'");
     }
     const std::string& name = entry.first.Scalar();
@@ -47,10 +66,13 @@ absl::Status ApplyMap(CLI::App& app, const std::string& path, const YAML::Node& 
     if (!seen.insert(name).second) {
       return WrongAt(path, mark, absl::StrCat("'", name, "' is given twice"));
     }
+    if (entry.second.IsSequence() && option->get_items_expected_max() < 2) {
+      return WrongAt(path, mark, absl::StrCat("'", name, "' takes one value, not a list"));
+    }
     if (option->count() > 0) {
       continue;  // on the command line
     }
-    if (const absl::Status status = Set(*option, entry.second.Scalar()); !status.ok()) {
+    if (const absl::Status status = Set(*option, values); !status.ok()) {
       return WrongAt(path, mark, status.message());
     }
   }

@@ -3,8 +3,12 @@
 //   port: 8080
 //   public-url: https://example.org
 //   open-data: true
+//   project:
+//     - one=/data/one
+//     - two=/data/two
 //
-// The keys are the options' names without dashes in front. What stands on the command line counts before the file.
+// The keys are the options' names without dashes in front. Options that take several values take a list. What stands on
+// the command line counts before the file.
 #pragma once
 
 #include <string>

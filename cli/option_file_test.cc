@@ -20,6 +20,7 @@ namespace {
 class OptionFileTest : public testing::Test {
  protected:
   OptionFileTest() {
+    app_.add_option("PROJECT,--project", projects_);
     app_.add_option("--port", port_)->check(CLI::Range(1, 65535));
     app_.add_option("--public-url", url_);
     app_.add_flag("--open-data", open_data_);
@@ -44,6 +45,7 @@ class OptionFileTest : public testing::Test {
   std::string url_ = "none";
   bool open_data_ = false;
   bool json_ = false;
+  std::vector<std::string> projects_;
 };
 
 TEST_F(OptionFileTest, SetsWhatTheCommandLineDoesNot) {
@@ -54,6 +56,13 @@ TEST_F(OptionFileTest, SetsWhatTheCommandLineDoesNot) {
   ASSERT_TRUE(Apply("port: 9000\nopen-data: false\n", {"7000", "--port"}).ok());
   EXPECT_EQ(port_, 7000);
   EXPECT_FALSE(open_data_);
+}
+
+TEST_F(OptionFileTest, AListGivesSeveralValues) {
+  ASSERT_TRUE(Apply("project:\n  - a\n  - b=c\n").ok());
+  EXPECT_THAT(projects_, testing::ElementsAre("a", "b=c"));
+  ASSERT_TRUE(Apply("project: [d]\n", {"e"}).ok());
+  EXPECT_THAT(projects_, testing::ElementsAre("e")) << "the command line counts first";
 }
 
 TEST_F(OptionFileTest, AFileOfCommentsSetsNothing) {
@@ -67,7 +76,10 @@ TEST_F(OptionFileTest, SaysWhatIsWrongAndWhere) {
   ExpectWrong("port: many\n", "line 1");
   ExpectWrong("port: 70000\n", "line 1");
   ExpectWrong("open-data: perhaps\n", "line 1");
-  ExpectWrong("port: [1, 2]\n", "line 1: expected 'OPTION: VALUE'");
+  ExpectWrong("port: [1, 2]\n", "line 1: 'port' takes one value, not a list");
+  ExpectWrong("project: []\n", "line 1: expected 'OPTION: VALUE'");
+  ExpectWrong("project: [a, [b]]\n", "line 1: expected 'OPTION: VALUE'");
+  ExpectWrong("project: {a: b}\n", "line 1: expected 'OPTION: VALUE'");
   ExpectWrong("- port\n", "expected lines 'OPTION: VALUE'");
   ExpectWrong("port: 1\nport: 2\n", "line 2: 'port' is given twice");
   ExpectWrong("port: \"1\n", "line");

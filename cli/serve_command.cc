@@ -9,7 +9,7 @@
 #include "cli/command.h"
 #include "cli/json_text.h"
 #include "cli/option_file.h"
-#include "cli/project.h"
+#include "cli/served_projects.h"
 #include "nlohmann/json.hpp"
 
 #include "base/status.h"
@@ -59,12 +59,15 @@ class ServeCommand final : public Command {
     return {"serve", "Serve", "Answer the field's clients over HTTP, on this machine",
             "cleave serve demo --port 8080\n"
             "cleave serve demo --tokens tokens.txt --request-log requests.jsonl\n"
+            "cleave serve retina=/data/retina_v3 cortex=/data/cortex --port 8080\n"
             "curl http://127.0.0.1:8080/segmentation/table/graph/info"};
   }
 
   void Register(CLI::App& app) override {
     app_ = &app;
-    app.add_option("PROJECT", project_, "The project's folder")->required();
+    app.add_option("PROJECT,--project", projects_,
+                   "The projects' folders, each as PATH or NAME=PATH; NAME stands in the paths of its routes")
+        ->type_name("[NAME=]PATH");
     app.add_option("--config", config_,
                    "YAML with any of the options below: 'port: 8080'. The command line counts first")
         ->type_name("FILE");
@@ -89,10 +92,11 @@ class ServeCommand final : public Command {
         ->capture_default_str()
         ->check(CLI::Range(1, 1024));
     app.add_option("--downsample-workers", downsample_.workers,
-                   "Workers that keep the coarser scales true to the edits; 0: none, then the queue waits")
+                   "Workers a project that keep the coarser scales true to the edits; 0: none, then the queue waits")
         ->capture_default_str()
         ->check(CLI::Range(0, 64));
-    app.add_option("--downsample-memory-mib", downsample_memory_mib_, "Memory for their labels, together, in MiB")
+    app.add_option("--downsample-memory-mib", downsample_memory_mib_,
+                   "Memory for the labels of all workers together, in MiB")
         ->capture_default_str()
         ->check(CLI::Range(1, 1 << 20));
     app.add_option("--body-mib-max", body_mib_max_, "The largest body of a request, in MiB")
@@ -117,44 +121,64 @@ class ServeCommand final : public Command {
     if (options_.web_folder.empty()) {
       options_.web_folder = BuiltWebFolder();
     }
-    CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console));
-    CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<work::DownsampleService> downsampling,
-                            StartDownsampling(*project.dataset, console));
-    server::Routes routes(*project.dataset, *project.editor, options_);
+    if (projects_.empty()) {
+      return absl::InvalidArgumentError("PROJECT is required: the folder of a project, or several");
+    }
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<NamedProject> projects, OpenProjects(projects_, console));
+    CLEAVE_ASSIGN_OR_RETURN(const auto downsampling, StartDownsampling(projects, console));
+    server::Routes routes(Served(projects), options_);
     CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<server::HttpServer> listening,
                             server::HttpServer::Start(
                                 listen_, [&](const server::Request& request) { return routes.Answer(request); },
                                 [&](const server::Request& request) { return routes.IsSlow(request); }));
-    console.Show({{"address", listen_.address},
-                  {"port", listening->port()},
-                  {"graph", project.dataset->meta().graph_id},
-                  {"access", options_.access.is_open() ? "open" : "tokens"}},
-                 absl::StrCat("serving ", project_, " on http://", listen_.address, ":", listening->port(),
-                              "; stop with Ctrl-C\n"));
+    Tell(projects, listening->port(), console);
     stop.Wait();
     console.Note("stopping: requests under way are finished");
     return absl::OkStatus();
   }
 
  private:
-  absl::StatusOr<std::unique_ptr<work::DownsampleService>> StartDownsampling(graph::Dataset& dataset,
-                                                                             Console& console) {
-    CLEAVE_ASSIGN_OR_RETURN(const work::DownsampleQueue queue, work::ReadDownsampleQueue(dataset));
-    if (!queue.kept) {
-      console.Note(absl::StrCat("the coarser scales of ", project_,
-                                " were never filled and stay as they are; stop, and run `cleave worker downsample ",
-                                project_, " --all` once"),
-                   /*important=*/true);
+  using Downsampling = std::vector<std::unique_ptr<work::DownsampleService>>;
+
+  absl::StatusOr<Downsampling> StartDownsampling(const std::vector<NamedProject>& projects, Console& console) {
+    Downsampling services;
+    for (const NamedProject& one : projects) {
+      graph::Dataset& dataset = *one.project.dataset;
+      CLEAVE_ASSIGN_OR_RETURN(const work::DownsampleQueue queue, work::ReadDownsampleQueue(dataset));
+      if (!queue.kept) {
+        console.Note(absl::StrCat("the coarser scales of ", one.folder,
+                                  " were never filled and stay as they are; stop, and run `cleave worker downsample ",
+                                  one.folder, " --all` once"),
+                     /*important=*/true);
+      }
+      work::DownsampleServiceOptions options = downsample_;
+      options.work.memory_bytes = (static_cast<int64_t>(downsample_memory_mib_) << 20) / std::ssize(projects);
+      options.on_error = [name = one.name](const absl::Status& error) {
+        std::cerr << "cleave: coarser scales of " << name << ": " << error.message() << std::endl;
+      };
+      CLEAVE_ASSIGN_OR_RETURN(auto service, work::DownsampleService::Start(dataset, options));
+      services.push_back(std::move(service));
     }
-    downsample_.work.memory_bytes = static_cast<int64_t>(downsample_memory_mib_) << 20;
-    downsample_.on_error = [](const absl::Status& error) {
-      std::cerr << "cleave: coarser scales: " << error.message() << std::endl;
-    };
-    return work::DownsampleService::Start(dataset, downsample_);
+    return services;
+  }
+
+  void Tell(const std::vector<NamedProject>& projects, int port, Console& console) {
+    nlohmann::json datasets = nlohmann::json::array();
+    std::string list;
+    for (const NamedProject& one : projects) {
+      datasets.push_back({{"graph", one.name}, {"project", one.folder}});
+      absl::StrAppend(&list, list.empty() ? "" : ", ", one.folder, " as ", one.name);
+    }
+    console.Show({{"address", listen_.address},
+                  {"port", port},
+                  {"graph", projects[0].name},
+                  {"datasets", datasets},
+                  {"access", options_.access.is_open() ? "open" : "tokens"}},
+                 absl::StrCat("serving ", list, " on http://", listen_.address, ":", port, "; stop with Ctrl-C\n"));
   }
 
   CLI::App* app_ = nullptr;  // whose options these are
-  std::string project_;
+  std::vector<std::string> projects_;
   std::string config_;
   std::string tokens_;
   std::string log_;

@@ -560,7 +560,7 @@ def test_the_wrong_method_and_a_large_body(story):
 
 def test_metrics_and_the_request_log(story):
     text = requests.get(story.server.url + "/metrics").text
-    assert 'cleave_edits_total{kind="merge",outcome="done"} 1' in text
+    assert 'cleave_edits_total{dataset="graph",kind="merge",outcome="done"} 1' in text
     assert "cleave_http_request_seconds_bucket" in text and "cleave_http_requests_under_way" in text
     assert requests.get(story.server.url + "/healthz").text == "ok\n"
     assert requests.get(story.server.url + "/readyz").status_code == 200

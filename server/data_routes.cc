@@ -108,6 +108,14 @@ absl::StatusOr<Response> AnswerForkFile(Service& service, const Call& call) {
   return RawFileAnswer(call.request, *files, call.parts[0]);
 }
 
+// Each dataset has a base of its own, so with several the path must name one.
+absl::StatusOr<Response> AnswerOnlyBaseFile(Service& service, const Call& call) {
+  if (service.datasets.size() > 1) {
+    return absl::NotFoundError("several graphs are served here; the base of one is at /base/GRAPH/");
+  }
+  return RawFileAnswer(call.request, service.dataset.base_files(), call.parts[0]);
+}
+
 absl::StatusOr<Response> AnswerBaseFile(Service& service, const Call& call) {
   return RawFileAnswer(call.request, service.dataset.base_files(), call.parts[0]);
 }
@@ -117,7 +125,8 @@ absl::StatusOr<Response> AnswerBaseFile(Service& service, const Call& call) {
 std::vector<Route> DataRoutes() {
   return {{"GET", "/data/{graph}/at/{}/**", Right::kView, AnswerPastData},
           {"GET", "/data/{graph}/**", Right::kView, AnswerData},
-          {"GET", "/ocdbt/base/**", Right::kView, AnswerBaseFile},
+          {"GET", "/ocdbt/base/**", Right::kView, AnswerOnlyBaseFile},
+          {"GET", "/base/{graph}/**", Right::kView, AnswerBaseFile},
           {"GET", "/ocdbt/{graph}/**", Right::kView, AnswerForkFile}};
 }
 

@@ -31,7 +31,7 @@ std::string OutcomeOf(const absl::Status& status) {
 
 absl::StatusOr<Response> EditAnswer(Service& service, const Call& call, const std::string& kind,
                                     const absl::StatusOr<edit::EditReport>& report) {
-  service.metrics.CountEdit(kind, OutcomeOf(report.status()));
+  service.metrics.CountEdit(service.name, kind, OutcomeOf(report.status()));
   CLEAVE_RETURN_IF_ERROR(report.status());
   const bool as_text = WantsText(call.request);
   return JsonResponse(
@@ -151,7 +151,7 @@ absl::StatusOr<Response> AnswerRollback(Service& service, const Call& call) {
   CLEAVE_ASSIGN_OR_RETURN(const auto items, service.editor.RollbackUser(rollback));
   json body = {{"operation_id", json::array()}, {"timestamp", json::array()}, {"failed", json::object()}};
   for (const edit::RollbackItem& item : items) {
-    service.metrics.CountEdit("undo", OutcomeOf(item.status));
+    service.metrics.CountEdit(service.name, "undo", OutcomeOf(item.status));
     if (item.status.ok()) {
       body["operation_id"].push_back(IdJson(item.edit.operation, WantsText(call.request)));
       body["timestamp"].push_back(SecondsJson(item.edit.time));

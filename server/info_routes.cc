@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 #include "base/status.h"
 #include "edit/operation_log.h"
@@ -16,7 +17,10 @@ using nlohmann::json;
 constexpr char kContractVersion[] = "3.1.7";  // of the field's server whose answers these are
 
 absl::StatusOr<Response> AnswerBanner(Service& service, const Call& /*call*/) {
-  return TextResponse(absl::StrCat("Cleave serves the graph ", service.dataset.meta().graph_id, "\n"));
+  const auto append_name = [](std::string* text, const ServedDataset& served) { absl::StrAppend(text, served.name); };
+  return TextResponse(
+      absl::StrCat(service.datasets.size() == 1 ? "Cleave serves the graph " : "Cleave serves the graphs ",
+                   absl::StrJoin(service.datasets, ", ", append_name), "\n"));
 }
 
 absl::StatusOr<Response> AnswerVersions(Service& /*service*/, const Call& /*call*/) {
@@ -33,7 +37,7 @@ json KvStoreJson(const Service& service, const Request& request) {
   if (service.dataset.meta().original.has_value()) {
     return {};
   }
-  const std::string base = absl::StrCat(UrlOf(service, request), "/ocdbt/", service.dataset.meta().graph_id, "/");
+  const std::string base = absl::StrCat(UrlOf(service, request), "/ocdbt/", service.name, "/");
   json spec = {{"driver", "ocdbt"}, {"base", {{"driver", "http"}, {"base_url", base}}}};
   if (!service.dataset.segmentation().prefix().empty()) {
     spec["path"] = service.dataset.segmentation().prefix();
@@ -77,7 +81,7 @@ void AddMeshes(VoxelSizeNm voxel_size_nm, json& info) {
 absl::StatusOr<Response> AnswerInfo(Service& service, const Call& call) {
   CLEAVE_RETURN_IF_ERROR(ViewOf(service, call.request).status());
   json info = json::parse(volume::FormatInfo(service.dataset.segmentation().info()));
-  std::string data = absl::StrCat(UrlOf(service, call.request), "/data/", service.dataset.meta().graph_id, "/");
+  std::string data = absl::StrCat(UrlOf(service, call.request), "/data/", service.name, "/");
   if (const std::string* time = QueryOf(call.request, "timestamp"); time != nullptr && !time->empty()) {
     absl::StrAppend(&data, "at/", *time, "/");
   }
@@ -91,12 +95,24 @@ absl::StatusOr<Response> AnswerInfo(Service& service, const Call& call) {
 
 absl::StatusOr<Response> AnswerHealth(Service& /*service*/, const Call& /*call*/) { return TextResponse("ok\n"); }
 
-// What nearly every answer needs: rows can be read, and voxels.
+// What nearly every answer needs: rows can be read, and voxels. Returns how many edits are in flight.
+absl::StatusOr<size_t> TryToRead(graph::Dataset& dataset) {
+  CLEAVE_ASSIGN_OR_RETURN(const auto in_flight, edit::OperationLog::ListInFlight(dataset.table()));
+  const VoxelPoint corner[] = {dataset.layout().volume().lo};
+  CLEAVE_RETURN_IF_ERROR(dataset.segmentation().ReadVoxels(volume::kFinestScale, corner).status());
+  return in_flight.size();
+}
+
 absl::StatusOr<Response> AnswerReady(Service& service, const Call& /*call*/) {
-  CLEAVE_ASSIGN_OR_RETURN(const auto in_flight, edit::OperationLog::ListInFlight(service.dataset.table()));
-  const VoxelPoint corner[] = {service.dataset.layout().volume().lo};
-  CLEAVE_RETURN_IF_ERROR(service.dataset.segmentation().ReadVoxels(volume::kFinestScale, corner).status());
-  return TextResponse(absl::StrCat("ready, with ", in_flight.size(), " edits in flight\n"));
+  size_t in_flight_count = 0;
+  for (const ServedDataset& served : service.datasets) {
+    const absl::StatusOr<size_t> in_flight = TryToRead(*served.dataset);
+    if (!in_flight.ok()) {
+      return Annotate(in_flight.status(), absl::StrCat("the graph ", served.name));
+    }
+    in_flight_count += *in_flight;
+  }
+  return TextResponse(absl::StrCat("ready, with ", in_flight_count, " edits in flight\n"));
 }
 
 absl::StatusOr<Response> AnswerMetrics(Service& service, const Call& /*call*/) {

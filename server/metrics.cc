@@ -41,14 +41,20 @@ Metrics::~Metrics() = default;
 
 void Metrics::BeginRequest() { state_->under_way.Increment(); }
 
-void Metrics::EndRequest(const std::string& route, const std::string& method, int code, absl::Duration duration) {
+void Metrics::EndRequest(const AnsweredRequest& answered) {
   state_->under_way.Decrement();
-  state_->requests.Add({{"route", route}, {"method", method}, {"code", std::to_string(code)}}).Increment();
-  state_->seconds.Add({{"route", route}}, SecondBounds()).Observe(absl::ToDoubleSeconds(duration));
+  prometheus::Labels labels = {{"route", answered.route}};
+  if (!answered.dataset.empty()) {
+    labels["dataset"] = answered.dataset;
+  }
+  state_->seconds.Add(labels, SecondBounds()).Observe(absl::ToDoubleSeconds(answered.duration));
+  labels["method"] = answered.method;
+  labels["code"] = std::to_string(answered.code);
+  state_->requests.Add(labels).Increment();
 }
 
-void Metrics::CountEdit(const std::string& kind, const std::string& outcome) {
-  state_->edits.Add({{"kind", kind}, {"outcome", outcome}}).Increment();
+void Metrics::CountEdit(const std::string& dataset, const std::string& kind, const std::string& outcome) {
+  state_->edits.Add({{"dataset", dataset}, {"kind", kind}, {"outcome", outcome}}).Increment();
 }
 
 std::string Metrics::Text() const { return prometheus::TextSerializer().Serialize(state_->registry.Collect()); }

@@ -177,9 +177,11 @@ absl::StatusOr<Response> AnswerUnprotect(Service& service, const Call& call) {
 
 // What a page asks first: which graphs there are, and as whom it asks.
 absl::StatusOr<Response> AnswerDatasets(Service& service, const Call& call) {
-  const std::string& graph = service.dataset.meta().graph_id;
-  return JsonResponse({{"datasets", {{{"graph", graph}, {"source", absl::StrCat("/segmentation/table/", graph)}}}},
-                       {"user", call.request.user}});
+  json datasets = json::array();
+  for (const ServedDataset& served : service.datasets) {
+    datasets.push_back({{"graph", served.name}, {"source", absl::StrCat("/segmentation/table/", served.name)}});
+  }
+  return JsonResponse({{"datasets", datasets}, {"user", call.request.user}});
 }
 
 }  // namespace

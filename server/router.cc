@@ -15,7 +15,7 @@ namespace {
 
 struct Fit {
   std::vector<std::string> parts;
-  std::optional<std::string> graph_id;
+  std::optional<std::string> name;
 };
 
 std::optional<Fit> FitPath(const std::vector<std::string>& pattern, const std::vector<std::string>& path) {
@@ -30,7 +30,7 @@ std::optional<Fit> FitPath(const std::vector<std::string>& pattern, const std::v
       return std::nullopt;
     }
     if (pattern[i] == "{graph}") {
-      fit.graph_id = path[i];
+      fit.name = path[i];
     } else if (pattern[i] == "{}") {
       fit.parts.push_back(path[i]);
     } else if (pattern[i] != path[i]) {
@@ -42,8 +42,8 @@ std::optional<Fit> FitPath(const std::vector<std::string>& pattern, const std::v
 
 }  // namespace
 
-Router::Router(std::string graph_id, std::vector<Route> routes)
-    : graph_id_(std::move(graph_id)), routes_(std::move(routes)) {
+Router::Router(std::vector<std::string> names, std::vector<Route> routes)
+    : names_(std::move(names)), routes_(std::move(routes)) {
   for (const Route& route : routes_) {
     patterns_.push_back(absl::StrSplit(route.pattern, '/'));
   }
@@ -53,16 +53,20 @@ absl::StatusOr<Match> Router::Find(const Request& request) const {
   const std::vector<std::string> path = absl::StrSplit(request.path, '/');
   const std::string method = request.method == "HEAD" ? "GET" : request.method;
   std::set<std::string> methods;
-  std::optional<std::string> other_graph;
+  std::optional<std::string> unknown;
   for (size_t i = 0; i < routes_.size(); ++i) {
     std::optional<Fit> fit = FitPath(patterns_[i], path);
     if (!fit.has_value()) {
       continue;
     }
-    if (fit->graph_id.value_or(graph_id_) != graph_id_) {
-      other_graph = *fit->graph_id;
+    std::optional<size_t> dataset;
+    if (fit->name.has_value()) {
+      dataset = static_cast<size_t>(std::ranges::find(names_, *fit->name) - names_.begin());
+    }
+    if (dataset == names_.size()) {
+      unknown = *fit->name;
     } else if (routes_[i].method == method) {
-      return Match{&routes_[i], std::move(fit->parts)};
+      return Match{&routes_[i], dataset, std::move(fit->parts)};
     } else {
       methods.insert(routes_[i].method);
     }
@@ -71,9 +75,9 @@ absl::StatusOr<Match> Router::Find(const Request& request) const {
     return absl::InvalidArgumentError(
         absl::StrCat(request.path, " takes ", absl::StrJoin(methods, " and "), ", not ", request.method));
   }
-  return absl::NotFoundError(other_graph.has_value()
-                                 ? absl::StrCat("there is no graph ", *other_graph, " here, only ", graph_id_)
-                                 : absl::StrCat("there is nothing at ", request.path));
+  return absl::NotFoundError(
+      unknown.has_value() ? absl::StrCat("there is no graph ", *unknown, " here, only ", absl::StrJoin(names_, ", "))
+                          : absl::StrCat("there is nothing at ", request.path));
 }
 
 }  // namespace cleave::server

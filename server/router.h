@@ -1,6 +1,8 @@
 // Which function answers which request.
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,8 +24,8 @@ struct Call {
 
 using Handler = absl::StatusOr<Response> (*)(Service& service, const Call& call);
 
-// Components of a pattern: "{graph}" is the graph's id and no part of the call, "{}" any one component, "**" (at the
-// end) the whole rest, slashes included; anything else is itself.
+// Components of a pattern: "{graph}" is the name of a dataset and no part of the call, "{}" any one component, "**" (at
+// the end) the whole rest, slashes included; anything else is itself.
 struct Route {
   std::string method;  // "GET", answered to HEAD too, or "POST"
   std::string pattern;
@@ -33,22 +35,24 @@ struct Route {
 
 struct Match {
   const Route* route = nullptr;
+  std::optional<size_t> dataset;  // which of the names stands in the path; nullopt: the pattern has none
   std::vector<std::string> parts;
 };
 
 // Immutable; safe from several threads.
 class Router {
  public:
-  Router(std::string graph_id, std::vector<Route> routes);
+  // `names` of the datasets, in any order; none twice.
+  Router(std::vector<std::string> names, std::vector<Route> routes);
 
-  // NOT_FOUND when no pattern fits, or the graph is another one; INVALID_ARGUMENT when only the method does not fit.
-  // The first of several that fit.
+  // NOT_FOUND when no pattern fits, or the dataset is not served here; INVALID_ARGUMENT when only the method does not
+  // fit. The first of several that fit.
   [[nodiscard]] absl::StatusOr<Match> Find(const Request& request) const;
 
   [[nodiscard]] const std::vector<Route>& routes() const { return routes_; }
 
  private:
-  std::string graph_id_;
+  std::vector<std::string> names_;
   std::vector<Route> routes_;
   std::vector<std::vector<std::string>> patterns_;  // of each route
 };

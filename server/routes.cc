@@ -31,28 +31,44 @@ std::vector<Route> AllRoutes(bool open_data) {
   return routes;
 }
 
+std::vector<std::string> NamesOf(const std::vector<ServedDataset>& datasets) {
+  std::vector<std::string> names;
+  names.reserve(datasets.size());
+  for (const ServedDataset& served : datasets) {
+    names.push_back(served.name);
+  }
+  return names;
+}
+
 }  // namespace
 
-Routes::Routes(graph::Dataset& dataset, edit::Editor& editor, RouteOptions options)
-    : dataset_(dataset),
-      editor_(editor),
+Routes::Routes(std::vector<ServedDataset> datasets, RouteOptions options)
+    : datasets_(std::move(datasets)),
       options_(std::move(options)),
-      router_(dataset.meta().graph_id, AllRoutes(options_.open_data)),
-      past_volumes_(dataset, *options_.clock),
-      node_meshes_(dataset, past_volumes_) {}
+      router_(NamesOf(datasets_), AllRoutes(options_.open_data)) {
+  for (const ServedDataset& served : datasets_) {
+    kept_.emplace_back(*served.dataset, *options_.clock);
+  }
+}
+
+Routes::Routes(graph::Dataset& dataset, edit::Editor& editor, RouteOptions options)
+    : Routes({{dataset.meta().graph_id, &dataset, &editor}}, std::move(options)) {}
 
 // Libraries that parse and allocate may throw; a request that makes one do so is answered like any other.
 absl::StatusOr<Response> Routes::Handle(Request& request, const Match& match) {
   CLEAVE_ASSIGN_OR_RETURN(request.user, options_.access.Authorize(request, match.route->right));
-  Service service{dataset_,
-                  editor_,
+  const size_t which = match.dataset.value_or(0);
+  Service service{datasets_[which].name,
+                  *datasets_[which].dataset,
+                  *datasets_[which].editor,
                   metrics_,
-                  past_volumes_,
-                  node_meshes_,
+                  kept_[which].past_volumes,
+                  kept_[which].node_meshes,
                   options_.limits,
                   options_.public_url,
                   options_.web_folder,
-                  *options_.clock};
+                  *options_.clock,
+                  datasets_};
   try {
     return match.route->handler(service, {request, match.parts});
   } catch (const std::exception& error) {
@@ -77,7 +93,12 @@ Response Routes::Answer(Request request) {
   Response response =
       answer.ok() ? *std::move(answer) : ErrorResponse(answer.status(), absl::ToDoubleMilliseconds(duration));
   const std::string route = match.ok() ? match->route->pattern : "";
-  metrics_.EndRequest(route, match.ok() ? request.method : "", response.code, duration);
+  const bool has_dataset = match.ok() && match->dataset.has_value();
+  metrics_.EndRequest({.dataset = has_dataset ? datasets_[*match->dataset].name : "",
+                       .route = route,
+                       .method = match.ok() ? request.method : "",
+                       .code = response.code,
+                       .duration = duration});
   if (options_.log != nullptr) {
     options_.log->Write({request, response, route, start, duration});
   }

@@ -4,6 +4,7 @@
 // is counted and logged. Nothing in this room touches a row or a voxel itself.
 #pragma once
 
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "server/request_log.h"
 #include "server/request_values.h"
 #include "server/router.h"
+#include "server/served_dataset.h"
 
 namespace cleave::server {
 
@@ -36,9 +38,12 @@ struct RouteOptions {
   Clock* clock = &Clock::System();
 };
 
-// Thread-safe. Dataset and editor must outlive it.
+// Thread-safe. Datasets and editors must outlive it.
 class Routes {
  public:
+  // REQUIRES: ValidateNames(datasets).
+  Routes(std::vector<ServedDataset> datasets, RouteOptions options);
+  // One dataset, named as its graph.
   Routes(graph::Dataset& dataset, edit::Editor& editor, RouteOptions options);
 
   // Never fails: what goes wrong is an error response.
@@ -50,13 +55,18 @@ class Routes {
  private:
   [[nodiscard]] absl::StatusOr<Response> Handle(Request& request, const Match& match);
 
-  graph::Dataset& dataset_;
-  edit::Editor& editor_;
+  // What is kept of each dataset.
+  struct Kept {
+    Kept(graph::Dataset& dataset, Clock& clock) : past_volumes(dataset, clock), node_meshes(dataset, past_volumes) {}
+    PastVolumes past_volumes;
+    NodeMeshes node_meshes;
+  };
+
+  const std::vector<ServedDataset> datasets_;
   const RouteOptions options_;
   const Router router_;
   Metrics metrics_;
-  PastVolumes past_volumes_;
-  NodeMeshes node_meshes_;
+  std::deque<Kept> kept_;  // of each of datasets_
 };
 
 }  // namespace cleave::server

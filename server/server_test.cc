@@ -4,14 +4,17 @@
 #include <cstring>
 #include <fstream>
 #include <future>
+#include <map>
 #include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -40,6 +43,40 @@ TEST_F(ServerTest, InfoHasTheLayoutAndTheDataFolder) {
   EXPECT_EQ(info["chunks_start_at_voxel_offset"], true);
   EXPECT_EQ(Get("/data/graph/info").code, 200);
   EXPECT_EQ(Get("/data/graph/no/such/chunk").code, 404);
+}
+
+TEST_F(ServerTest, WhatEveryServerSaysFirst) {
+  EXPECT_EQ(json::parse(Get("/segmentation/api/versions").body), json::array({0, 1}));
+  EXPECT_EQ(json::parse(Get("/segmentation/api/version").body), "3.1.7");
+  EXPECT_EQ(Get("/segmentation/1.0/graph/info").body, Get("/segmentation/table/graph/info").body);
+  for (const char* base : {"/segmentation/", "/meshing/"}) {
+    for (const char* page : {"", "index", "api/v1/", "api/v1/index"}) {
+      const Response banner = Get(absl::StrCat(base, page));
+      EXPECT_EQ(banner.code, 200) << base << page;
+      EXPECT_EQ(banner.body, "Cleave serves the graph graph\n");
+    }
+  }
+}
+
+// What contact_sites says of a partner is what the route of the pair says, under both of its paths.
+TEST_F(ServerTest, ContactsWithOnePartner) {
+  ASSERT_EQ(Post(absl::StrCat(kTable, "split"), kSplit).code, 200);
+  const json roots = json::parse(
+      Post(absl::StrCat(kTable, "roots"),
+           json{{"node_ids",
+                 json::parse(Post(absl::StrCat(kTable, "supervoxel_lookup"), "[[0,80,96,480],[0,240,96,480]]").body)}}
+               .dump())
+          .body)["root_ids"];
+  const uint64_t one = roots[0];
+  const uint64_t other = roots[1];
+  ASSERT_NE(one, other);
+  const json all = json::parse(Get(absl::StrCat(kTable, "node/", one, "/contact_sites")).body);
+  const json with_other = {{absl::StrCat(other), all.value(absl::StrCat(other), json::array())}};
+  ASSERT_FALSE(with_other.begin()->empty()) << "the two halves touch where they were parted: " << all;
+  for (const char* path : {"node/contact_sites_pair/", "contact_sites_pair/"}) {
+    EXPECT_EQ(json::parse(Get(absl::StrCat(kTable, path, one, "/", other)).body), with_other);
+    EXPECT_EQ(json::parse(Get(absl::StrCat(kTable, path, one, "/", one)).body), json::object());
+  }
 }
 
 TEST_F(ServerTest, APreviewIsCommittedAsItWasShown) {
@@ -229,16 +266,124 @@ TEST_F(ServerTest, AnswersOverASocketWithCrossOriginHeaders) {
   EXPECT_TRUE(absl::StartsWith(large, "HTTP/1.1 413")) << large;
 }
 
-TEST_F(ServerTest, TheManualNamesEveryRoute) {
-  std::ifstream file(absl::StrCat(CLEAVE_SOURCE_DIR, "/docs/server.md"));
-  std::stringstream manual;
-  manual << file.rdbuf();
+// A second project under another name: each answers by its own rows and voxels, and what names neither is refused.
+TEST_F(ServerTest, SeveralDatasetsAreKeptApart) {
+  const std::string other_folder = folder_ + "_other";
+  std::filesystem::remove_all(other_folder);
+  std::filesystem::copy(folder_, other_folder, std::filesystem::copy_options::recursive);
+  {
+    const auto other = graph::Dataset::Open(other_folder).value();
+    const auto other_editor = edit::Editor::Open(*other).value();
+    const std::vector<ServedDataset> served = {{"graph", dataset_.get(), editor_.get()},
+                                               {"v2.0", other.get(), other_editor.get()}};
+    ASSERT_TRUE(ValidateNames(served).ok());
+    routes_ = std::make_unique<Routes>(served, RouteOptions{});
+    const std::string table = "/segmentation/api/v1/table/v2.0/";
+    ASSERT_EQ(Post(table + "split", kSplit).code, 200);
+    EXPECT_EQ(work::ReadEvents(*other, {}, 0).value().events.size(), 1U);
+    EXPECT_TRUE(work::ReadEvents(*dataset_, {}, 0).value().events.empty());
+    const auto supervoxels = [&](const std::string& at) {
+      return json::parse(Post(at + "supervoxel_lookup", "[[0,80,96,480],[0,240,96,480]]").body);
+    };
+    EXPECT_NE(supervoxels(table), supervoxels(kTable)) << "one was cut, the other was not";
+
+    const json info = json::parse(Get("/segmentation/table/v2.0/info").body);
+    EXPECT_EQ(info["data_dir"], "http://h:1/data/v2.0/");
+    EXPECT_EQ(info["graph"]["kvstore"]["base"]["base_url"], "http://h:1/ocdbt/v2.0/");
+    EXPECT_EQ(json::parse(Get("/segmentation/table/graph/info").body)["data_dir"], "http://h:1/data/graph/");
+    EXPECT_EQ(Get("/ocdbt/v2.0/manifest.ocdbt").code, 200);
+    EXPECT_NE(Get("/ocdbt/v2.0/manifest.ocdbt").body, Get("/ocdbt/graph/manifest.ocdbt").body);
+    EXPECT_EQ(Get("/base/v2.0/manifest.ocdbt").code, 200);
+    EXPECT_THAT(Get("/ocdbt/base/manifest.ocdbt").body, testing::HasSubstr("/base/GRAPH/"));
+    EXPECT_EQ(json::parse(Get("/cleave/api/v1/datasets").body)["datasets"],
+              (json::array({{{"graph", "graph"}, {"source", "/segmentation/table/graph"}},
+                            {{"graph", "v2.0"}, {"source", "/segmentation/table/v2.0"}}})));
+    EXPECT_EQ(json::parse(Get("/cleave/api/v1/table/v2.0/operations").body)["operations"].size(), 1U);
+    EXPECT_TRUE(json::parse(Get("/cleave/api/v1/table/graph/operations").body)["operations"].empty());
+
+    for (const char* path : {"/segmentation/table/v3/info", "/data/v3/info", "/ocdbt/v3/manifest.ocdbt",
+                             "/segmentation/api/v1/table/v3/oldest_timestamp", "/cleave/api/v1/table/v3/operations"}) {
+      const Response unknown = Get(path);
+      EXPECT_EQ(unknown.code, 404) << path;
+      EXPECT_THAT(unknown.body, testing::HasSubstr("there is no graph v3 here, only graph, v2.0"));
+    }
+    EXPECT_EQ(Get("/readyz").code, 200);
+    const std::string metrics = Get("/metrics").body;
+    EXPECT_THAT(metrics, testing::HasSubstr("cleave_edits_total{dataset=\"v2.0\",kind=\"split\",outcome=\"done\"} 1"));
+    EXPECT_THAT(metrics, testing::Not(testing::HasSubstr("cleave_edits_total{dataset=\"graph\"")));
+    EXPECT_THAT(metrics, testing::HasSubstr("cleave_http_requests_total{code=\"200\",dataset=\"graph\""));
+    routes_.reset();
+  }
+  std::filesystem::remove_all(other_folder);
+}
+
+TEST_F(ServerTest, NamesOfDatasetsCanStandInPaths) {
+  EXPECT_TRUE(absl::IsInvalidArgument(ValidateNames({})));
+  for (const char* name : {"", "base", ".", "..", ".hidden", "a/b", "a b", "\xc3\xa4"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(ValidateName(name))) << name;
+  }
+  EXPECT_TRUE(absl::IsInvalidArgument(ValidateName(std::string(101, 'a'))));
+  const std::vector<ServedDataset> twice = {{"a", dataset_.get(), editor_.get()}, {"a", dataset_.get(), editor_.get()}};
+  EXPECT_THAT(ValidateNames(twice).ToString(), testing::HasSubstr("two datasets are named 'a'"));
+}
+
+std::string ReadSource(const std::string& name) {
+  std::ifstream file(absl::StrCat(CLEAVE_SOURCE_DIR, "/", name));
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// Every `...` of a cell of the manual's tables.
+std::vector<std::string> CodeIn(const std::string& cell) {
+  std::vector<std::string> parts = absl::StrSplit(cell, '`');
+  std::vector<std::string> code;
+  for (size_t i = 1; i < parts.size(); i += 2) {
+    code.push_back(parts[i]);
+  }
+  return code;
+}
+
+// The table of routes and the router hold the same routes, with the same rights; each test that a row names exists, and
+// no row names none.
+TEST_F(ServerTest, TheManualNamesEveryRouteAndATestOfIt) {
+  std::map<std::string, std::string> rights;
   for (const Route& route : routes_->list()) {
     const std::string pattern = absl::StrReplaceAll(route.pattern, {{"/segmentation/api/v1/table/{graph}/", "S/"},
                                                                     {"/meshing/api/v1/table/{graph}/", "M/"},
                                                                     {"/cleave/api/v1/table/{graph}/", "O/"}});
-    EXPECT_THAT(manual.str(), testing::HasSubstr(absl::StrCat("`", route.method, " ", pattern, "`")));
+    rights[absl::StrCat(route.method, " ", pattern)] = std::string(Name(route.right));
   }
+  std::string python;
+  for (const char* name : {"server/clients_test.py", "server/browser_test.py"}) {
+    absl::StrAppend(&python, ReadSource(name));
+  }
+  const std::string compiled = absl::StrCat(ReadSource("server/server_test.cc"), ReadSource("server/web_test.cc"));
+  std::map<std::string, std::string> in_manual;
+  for (const std::string& line : std::vector<std::string>(absl::StrSplit(ReadSource("docs/server.md"), '\n'))) {
+    const std::vector<std::string> cells = absl::StrSplit(line, '|');
+    if (cells.size() != 6 || !(absl::StartsWith(cells[1], " `GET /") || absl::StartsWith(cells[1], " `GET S") ||
+                               absl::StartsWith(cells[1], " `GET M") || absl::StartsWith(cells[1], " `GET O") ||
+                               absl::StartsWith(cells[1], " `POST "))) {
+      continue;
+    }
+    for (const std::string& route : CodeIn(cells[1])) {
+      in_manual[route] = std::string(absl::StripAsciiWhitespace(cells[3]));
+    }
+    std::vector<std::string> tests = CodeIn(cells[4]);
+    EXPECT_FALSE(tests.empty()) << "no test is named: " << line;
+    for (const std::string& test : tests) {
+      if (absl::StartsWith(test, "test_")) {
+        EXPECT_TRUE(absl::StrContains(python, absl::StrCat("def ", test, "("))) << test;
+      } else if (const std::vector<std::string> names = absl::StrSplit(test, '.'); names[0] != "server/browser_test") {
+        EXPECT_TRUE(
+            test == "server_test" ||
+            (names.size() == 2 && absl::StrContains(compiled, absl::StrCat("TEST_F(", names[0], ", ", names[1], ")"))))
+            << test;
+      }
+    }
+  }
+  EXPECT_EQ(in_manual, rights);
 }
 
 TEST_F(ServerTest, TokensGuardTheVoxelsTooUnlessTheyAreOpen) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,11 +22,13 @@
 #include "server/past_volumes.h"
 #include "server/request_values.h"
 #include "server/router.h"
+#include "server/served_dataset.h"
 
 namespace cleave::server {
 
 // Thread-safe, as its members are.
 struct Service {
+  const std::string& name;  // of the dataset, in paths; where a path has none, of the first one
   graph::Dataset& dataset;
   edit::Editor& editor;
   Metrics& metrics;
@@ -35,6 +38,7 @@ struct Service {
   const std::string& public_url;  // empty: the host that a request names
   const std::string& web_folder;  // of the pages; empty: there are none
   Clock& clock;
+  std::span<const ServedDataset> datasets;  // all that are served here
 };
 
 // How clients reach this server: "http://host:8080".

@@ -84,7 +84,7 @@ absl::StatusOr<Response> Page(Service& service, const Call& call, const std::str
   if (!absl::IsNotFound(page.status())) {
     return page;
   }
-  Response response = TextResponse(absl::StrCat(kNotBuilt, service.dataset.meta().graph_id, "/info\n"));
+  Response response = TextResponse(absl::StrCat(kNotBuilt, service.name, "/info\n"));
   response.code = 404;
   return response;
 }

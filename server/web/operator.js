@@ -1,10 +1,11 @@
 // The operator's page: what was edited, with undo and redo; what is going on and what is stuck, with replay and revert;
 // locks, protected objects, throughput.
 
-import { chooseGraph, get, ownTable, post, segmentationTable } from "./server.js";
+import { chooseGraph, get, ownTable, post, segmentationTable, showChoice } from "./server.js";
 
 const operationsShown = 50;
 const refreshMs = 5000;
+const roundsToStuck = 6; // the list of stuck edits is dear: the server goes through the whole log
 
 const byId = (id) => document.getElementById(id);
 
@@ -167,7 +168,7 @@ async function showThroughput() {
   if (!response.ok) {
     throw new Error(`/metrics answers ${response.status}`);
   }
-  const metrics = parseMetrics(await response.text());
+  const metrics = parseMetrics(await response.text()).filter(([, labels]) => (labels.dataset ?? graph) === graph);
   const now = performance.now();
   const rows = kinds.map(([name, fits]) => {
     const count = fits === undefined
@@ -183,9 +184,9 @@ async function showThroughput() {
   fill("throughput", rows, "");
 }
 
-async function refresh() {
+async function refresh({ withStuck } = { withStuck: true }) {
   try {
-    await Promise.all([showOperations(), showStuck(), showLocks(), showProtected(), showThroughput()]);
+    await Promise.all([showOperations(), withStuck && showStuck(), showLocks(), showProtected(), showThroughput()]);
     document.body.dataset.ready = "true";
   } catch (error) {
     tell("problem", error.message);
@@ -200,12 +201,7 @@ async function start() {
   byId("graph").textContent = graph;
   byId("user").textContent = `as ${chosen.user}`;
   byId("viewer").href = `/?graph=${graph}`;
-  byId("choice").append(...chosen.datasets.filter((one) => one.graph !== graph).map((one) => {
-    const link = document.createElement("a");
-    link.href = `?graph=${one.graph}`;
-    link.textContent = one.graph;
-    return link;
-  }));
+  showChoice(chosen);
   byId("older").addEventListener("click", () => {
     older = BigInt(byId("older").dataset.before);
     showOperations();
@@ -223,7 +219,8 @@ async function start() {
     await refresh();
   });
   await refresh();
-  setInterval(() => document.hidden || refresh(), refreshMs);
+  let round = 0;
+  setInterval(() => document.hidden || refresh({ withStuck: ++round % roundsToStuck === 0 }), refreshMs);
 }
 
 start().catch((error) => tell("problem", error.message));

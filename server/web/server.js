@@ -58,5 +58,15 @@ export async function chooseGraph() {
   return { ...chosen, user, datasets };
 }
 
+// Links to the same page for each of the other graphs.
+export function showChoice({ graph, datasets }) {
+  document.getElementById("choice").append(...datasets.filter((one) => one.graph !== graph).map((one) => {
+    const link = document.createElement("a");
+    link.href = `?graph=${one.graph}`;
+    link.textContent = one.graph;
+    return link;
+  }));
+}
+
 export const ownTable = (graph) => `/cleave/api/v1/table/${graph}/`;
 export const segmentationTable = (graph) => `/segmentation/api/v1/table/${graph}/`;

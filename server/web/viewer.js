@@ -5,7 +5,7 @@
 import "neuroglancer";
 import { setupDefaultViewer } from "neuroglancer/unstable/ui/default_viewer_setup.js";
 
-import { chooseGraph, get, ownTable, post, segmentationTable } from "./server.js";
+import { chooseGraph, get, ownTable, post, segmentationTable, showChoice } from "./server.js";
 
 const samplesPerAxis = 24;
 const objectsShown = 12;
@@ -136,7 +136,9 @@ async function follow(viewer, graph, source) {
 }
 
 async function start() {
-  const { graph, source } = await chooseGraph();
+  const chosen = await chooseGraph();
+  const { graph, source } = chosen;
+  showChoice(chosen);
   document.getElementById("graph").textContent = graph;
   document.getElementById("operator").href = `/operator?graph=${graph}`;
   const state = location.hash.length > 2 ? undefined : await firstState(graph, source);
