@@ -226,7 +226,16 @@ def by_key(project):
     return operations
 
 
-def play_round(number, project, states, folder, chance, tally):
+def seconds_of_an_edit(whole, copy):
+    """A program built with a sanitizer is ten times as slow, and is to be killed after about as many edits."""
+    shutil.copytree(whole, copy)
+    begin = time.monotonic()
+    _, refusal = ByCommand(copy).edit(0, "cut", "timed")
+    assert refusal is None, refusal
+    return time.monotonic() - begin
+
+
+def play_round(number, project, states, folder, window_seconds, chance, tally):
     served = number % 2 == 1
     file = folder / f"expected-{number}.jsonl"
     asker = ByServer(project) if served else ByCommand(project)
@@ -236,7 +245,7 @@ def play_round(number, project, states, folder, chance, tally):
     while not (file.exists() and file.stat().st_size):
         assert driver.is_alive(), "the driver ended before it asked for anything"
         time.sleep(0.001)
-    time.sleep(chance.uniform(0, 0.6))
+    time.sleep(chance.uniform(0, window_seconds))
     if served:
         asker.process.kill()
         asker.process.wait()
@@ -291,6 +300,7 @@ def test_kill_at_any_moment(tmp_path):
     fuse = [argument for site in range(SITES) for argument in ("--fuse", f"{3 * site + 1},{3 * site + 2}")]
     subprocess.run(command("init", tmp_path / "whole", "--segmentation", tmp_path / "labels.npy", "--resolution",
                            text_of(NM), "--chunk-size", "32,32,16", "--quiet", *fuse), check=True)  # fmt: skip
+    window_seconds = 12 * seconds_of_an_edit(tmp_path / "whole", tmp_path / "timed")
     tally = collections.Counter()
     project, states = tmp_path / "project", {}
     for number in range(ROUNDS):
@@ -298,7 +308,7 @@ def test_kill_at_any_moment(tmp_path):
             shutil.rmtree(project, ignore_errors=True)
             shutil.copytree(tmp_path / "whole", project)
             states = {site: (True, False) for site in range(SITES)}
-        play_round(number, project, states, tmp_path, chance, tally)
+        play_round(number, project, states, tmp_path, window_seconds, chance, tally)
         if (number + 1) % 20 == 0:
             print(f"{number + 1} rounds: {dict(tally)}", flush=True)
     print(f"killed {ROUNDS}/{ROUNDS} rounds: {dict(tally)}")

@@ -13,6 +13,7 @@
 // Recovery is tried so on a share of what is left, another at each run; on all with CLEAVE_TEST_SCALE=full.
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <random>
 
 #include "gtest/gtest.h"
@@ -168,7 +169,9 @@ class EffectFaults : public StuckProject {
       const store::PowerCutDisk disk(live);
       const table::PowerCutFiles files;
       EffectGate gate;
+      std::mutex mutex;  // data files and a manifest are written by threads at once
       gate.SetAfterHook([&](const Effect& effect) {
+        const std::lock_guard lock(mutex);
         const std::string folder = absl::StrCat(folder_.path(), "/cut", ++copies_);
         std::map<std::string, std::string> left = disk.AfterPowerCut({}, random);
         std::erase_if(left, [](const auto& file) { return file.first.starts_with("table/"); });

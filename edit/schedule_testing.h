@@ -10,6 +10,7 @@
 // What other threads do that a piece of work calls to its help is not held. Called by one thread.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -116,9 +117,18 @@ class Schedule {
     worker->state = State::kRunning;
   }
 
+  // A worker for whom nobody else is held or waiting cannot wait for another: it is only slow.
+  [[nodiscard]] bool IsAlone(const Worker& worker) const {
+    return std::ranges::all_of(workers_, [&](const std::unique_ptr<Worker>& other) {
+      return other.get() == &worker || other->state == State::kEnded;
+    });
+  }
+
   State Await(const Worker& worker) {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, kStall, [&] { return worker.state != State::kRunning; });
+    const auto has_stopped = [&] { return worker.state != State::kRunning; };
+    while (!changed_.wait_for(lock, kStall, has_stopped) && IsAlone(worker)) {
+    }
     return worker.state;
   }
 

@@ -140,13 +140,25 @@ class TwoWriters : public testing::Test {
 
   void SetUp() override {
     for (int kind = 0; kind < kEditKinds; ++kind) {
-      Writers writers(project_, "p");
-      writers.gate().SetHook(nullptr);
-      writers.Try(0, static_cast<EditKind>(kind), 0);
-      ASSERT_TRUE(writers.status(0).ok()) << NameOf(static_cast<EditKind>(kind)) << ": " << writers.status(0);
-      effects_[static_cast<size_t>(kind)] = static_cast<int>(writers.gate().effects().size());
-      writers.ExpectOneAfterTheOther();
+      effects_[static_cast<size_t>(kind)] = std::min(CountPlaces(kind), CountPlaces(kind));
     }
+  }
+
+  // The places where an edit of its own is held: fewer than its effects, some of which are made by threads that help
+  // it, and now and then one more or one less, as these take their share.
+  int CountPlaces(int kind) {
+    Writers writers(project_, "p");
+    int places = 0;
+    {
+      Schedule schedule(writers.gate());
+      const int a = schedule.Start([&] { writers.Try(0, static_cast<EditKind>(kind), 0); });
+      for (; schedule.StateOf(a) != Schedule::State::kEnded; ++places) {
+        schedule.Step(a);
+      }
+    }
+    EXPECT_TRUE(writers.status(0).ok()) << NameOf(static_cast<EditKind>(kind)) << ": " << writers.status(0);
+    writers.ExpectOneAfterTheOther();
+    return places;
   }
 
   // False when A ended before it came to `stop`.
@@ -241,6 +253,10 @@ TEST_F(TwoWriters, OneIsInterruptedByTheOtherAtEveryEffect) {
             reached = RunInterrupted(kind_a, kind_b, scenario, stop);
           }
           covered_places += reached ? 1 : 0;
+          if (!reached) {
+            std::cout << "never reached, of " << places << ": " << NameOf(kind_a) << " before its effect " << stop
+                      << ", " << NameOf(kind_b) << " " << scenario.name << '\n';
+          }
           ASSERT_FALSE(HasFailure());
         }
         chosen_places += chosen;

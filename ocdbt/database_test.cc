@@ -493,7 +493,7 @@ TEST(Concurrency, ALostAttemptWritesNoDataFile) {
   const store::TemporaryFolder folder;
   const auto database = Database::Create(std::make_shared<store::FileStore>(folder.path()), {}).value();
   const auto rival = Database::Open(std::make_shared<store::FileStore>(folder.path())).value();
-  int data_files = 0;
+  std::atomic<int> data_files = 0;  // written beside the preparation of the manifest
   bool overtaken = false;
   SetCrashPointObserver([&](absl::string_view name) {
     data_files += name == "ocdbt.before_data_file" ? 1 : 0;
