@@ -12,6 +12,7 @@
 
 #include "absl/time/clock.h"
 
+#include "edit/intent.h"
 #include "edit/recovery.h"
 #include "edit/session.h"
 #include "edit/stuck_testing.h"
@@ -234,6 +235,40 @@ TEST_F(RecovererTest, ASlowPlanOfAnotherProcessIsLeftAlone) {
   clock_.Forward(table::kLockExpiry + absl::Seconds(1));
   EXPECT_EQ(project.editor->RecoverNow().value(), 1);
   ExpectSettled(project, Before());
+}
+
+// A power cut may take the rows of an operation that had not come to its commit point, and leave its intent.
+TEST_F(RecovererTest, AnIntentThatNothingRefersToIsRemovedAtTheNextOpening) {
+  const graph::OperationId lost{kFirst}, abandoned{Value(kFirst) + 1}, committed{Value(kFirst) + 2},
+      in_flight{Value(kFirst) + 3};
+  OpenProject project = OpenAsLeft(Copy(origin_));
+  graph::Dataset& dataset = *project.dataset;
+  OperationLog log(dataset.table());
+  for (const graph::OperationId id : {lost, abandoned, committed, in_flight}) {
+    const auto bytes = EncodeIntent(MakeIntent(id, absl::Now(), {}));
+    ASSERT_TRUE(bytes.ok()) << bytes.status();
+    ASSERT_TRUE(dataset.intents().Write(IntentKey(id), *bytes).ok());
+  }
+  ASSERT_TRUE(dataset.intents().Write("not-an-intent", "x").ok());
+  OperationRecord record;
+  record.time = absl::Now();
+  record.id = abandoned;
+  record.status = OperationStatus::kException;
+  ASSERT_TRUE(log.Write(record).ok());
+  record.id = committed;
+  record.status = OperationStatus::kWriteStarted;
+  ASSERT_TRUE(log.Write(record).ok());
+  ASSERT_TRUE(log.WriteInFlight({in_flight, {}, {}}).ok());
+
+  const auto found = FindLostIntents(dataset);
+  ASSERT_TRUE(found.ok()) << found.status();
+  ASSERT_EQ(found->size(), 2U);
+  EXPECT_EQ((*found)[0].operation, lost);
+  EXPECT_EQ((*found)[1].operation, abandoned);
+  const auto recovered = RecoverOperations(dataset, Clock::System());
+  ASSERT_TRUE(recovered.ok()) << recovered.status();
+  const std::vector<std::string> left = {IntentKey(committed), "not-an-intent"};
+  EXPECT_EQ(dataset.intents().List({}).value(), left) << "a committed operation's plan is for a repair to carry out";
 }
 
 }  // namespace

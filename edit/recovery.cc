@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 #include "base/crash_point.h"
@@ -164,7 +165,54 @@ absl::StatusOr<std::vector<RecoveredOperation>> RecoverOperations(graph::Dataset
     CLEAVE_RETURN_IF_ERROR(one.status());
     recovered.push_back(*std::move(one));
   }
+  CLEAVE_RETURN_IF_ERROR(RemoveLostIntents(dataset));
   return recovered;
+}
+
+absl::StatusOr<std::vector<LostIntent>> FindLostIntents(graph::Dataset& dataset) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> keys, dataset.intents().List({}));
+  std::vector<LostIntent> found;
+  for (const std::string& key : keys) {
+    uint64_t id = 0;
+    if (!absl::SimpleAtoi(key, &id) || IntentKey(graph::OperationId{id}) != key) {
+      continue;  // not ours
+    }
+    CLEAVE_ASSIGN_OR_RETURN(const store::ReadResult read, dataset.intents().Read(key, {.range = {.end = 0}}));
+    if (read.value.has_value()) {
+      found.push_back({graph::OperationId{id}, read.generation});
+    }
+  }
+  if (found.empty()) {
+    return found;
+  }
+  // Only now, after the objects.
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<InFlight> in_flight, OperationLog::ListInFlight(dataset.table()));
+  std::vector<LostIntent> lost;
+  for (LostIntent& intent : found) {
+    if (std::ranges::any_of(in_flight, [&](const InFlight& one) { return one.id == intent.operation; })) {
+      continue;
+    }
+    const absl::StatusOr<OperationRecord> record = OperationLog(dataset.table()).Read(intent.operation);
+    const bool is_read = record.ok() || absl::IsNotFound(record.status());
+    const bool committed = record.ok() && (record->status == OperationStatus::kWriteStarted ||
+                                           record->status == OperationStatus::kWriteFailed);
+    if (is_read && !committed) {  // what is committed, or cannot be read, is for a repair
+      lost.push_back(std::move(intent));
+    }
+  }
+  return lost;
+}
+
+absl::Status RemoveLostIntents(graph::Dataset& dataset) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<LostIntent> lost, FindLostIntents(dataset));
+  for (const LostIntent& intent : lost) {
+    const absl::Status status =
+        dataset.intents().Delete(IntentKey(intent.operation), {.if_generation = intent.generation});
+    if (!status.ok() && !absl::IsAborted(status)) {
+      return status;
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> IsSilent(const table::TableReader& table, absl::Time now, absl::Duration expiry,

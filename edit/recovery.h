@@ -17,6 +17,7 @@
 #include "edit/operation_log.h"
 #include "graph/dataset.h"
 #include "graph/ids.h"
+#include "store/store.h"
 
 namespace cleave::edit {
 
@@ -35,6 +36,17 @@ struct RecoveredOperation {
 // Every operation in flight, also those whose locks have not expired: for the start of the only process that has the
 // dataset open. Those of which RecoverOperation says FAILED_PRECONDITION stay as they are, and say so.
 [[nodiscard]] absl::StatusOr<std::vector<RecoveredOperation>> RecoverOperations(graph::Dataset& dataset, Clock& clock);
+
+// Intents that belong to no operation: a power cut can take the rows of an operation that had not come to its commit
+// point, and leave the object. Nothing reads them. Safe beside operations that run: an intent is written under a row in
+// flight, so one that was there before the rows were listed, and whose operation is not among them, is nobody's.
+struct LostIntent {
+  graph::OperationId operation{};
+  store::Generation generation;
+};
+[[nodiscard]] absl::StatusOr<std::vector<LostIntent>> FindLostIntents(graph::Dataset& dataset);
+// Removes them; one that was written anew meanwhile stays.
+[[nodiscard]] absl::Status RemoveLostIntents(graph::Dataset& dataset);
 
 // Operations in flight in the order in which they are to be finished: those that are not committed, then the others by
 // time, since an operation may have to wait for one of an earlier time (earlier_voxels.h).
