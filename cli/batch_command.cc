@@ -42,6 +42,7 @@ class BatchCommand final : public Command {
     app.add_option("--key", key_, "Names the batch: sent again, it does what is not done yet")->type_name("TEXT");
     app.add_option("--user", user_, "Who edits, for the log; default: who runs the program")->type_name("NAME");
     app.add_flag("--dry-run", dry_run_, "Plan the edits, say what they would do, and leave no trace");
+    app.add_flag("--profile", profile_, "Say where time, memory and input went, stage by stage");
   }
 
   absl::Status Run(Console& console) override {
@@ -49,7 +50,8 @@ class BatchCommand final : public Command {
     CLEAVE_ASSIGN_OR_RETURN(edit::BatchRequest request, Named(file_, ParseBatch(json, user_)));
     request.as_a_whole = request.as_a_whole || whole_;
     request.key = key_.empty() ? request.key : key_;
-    CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console, {.dry_run = dry_run_}));
+    CLEAVE_ASSIGN_OR_RETURN(const Project project,
+                            OpenProject(project_, console, {.dry_run = dry_run_, .profile = profile_}));
     const absl::Time start = absl::Now();
     CLEAVE_ASSIGN_OR_RETURN(const edit::BatchReport report, project.editor->Run(request));
     Json items = Json::array();
@@ -60,9 +62,11 @@ class BatchCommand final : public Command {
       items.push_back({{"done", item.status.ok()},
                        {"edit", item.status.ok() ? EditJson(item.edit, total) : Json()},
                        {"error", item.status.ok() ? Json() : ErrorJson(item.status)}});
+      // As a whole, all items share the stages.
+      const bool tells_stages = item.status.ok() && (!request.as_a_whole || items.size() == report.items.size());
       const std::string number = absl::StrCat("item ", items.size() - 1, "  ");
-      absl::StrAppend(&text, number,
-                      item.status.ok() ? EditLine(item.edit) : absl::StrCat(item.status.message(), "\n"));
+      absl::StrAppend(&text, number, item.status.ok() ? EditLine(item.edit) : absl::StrCat(item.status.message(), "\n"),
+                      tells_stages ? ProfileText(item.edit.stages) : "");
       if (first_error.empty() && !item.status.ok() && !absl::IsCancelled(item.status)) {
         first_error = absl::StrCat(number, item.status.message());
       }
@@ -76,6 +80,7 @@ class BatchCommand final : public Command {
  private:
   std::string project_;
   bool dry_run_ = false;
+  bool profile_ = false;
   std::string file_;
   bool whole_ = false;
   std::string key_;

@@ -462,6 +462,40 @@ def test_a_users_edits_are_rolled_back(project):
     assert run_json("log", project)["operations"][-1]["user"] == "ana"
 
 
+def test_every_edit_tells_its_profile(project, tmp_path):
+    """Each kind of edit gives a tree of stages with time, memory and input, and says so in its text."""
+
+    def check(profile, *stages):
+        assert profile[0]["depth"] == 0 and set(stages) <= {stage["stage"] for stage in profile}
+        assert any(stage["depth"] > 0 for stage in profile)
+        for stage in profile:
+            assert stage["visits"] >= 1 and stage["seconds"] >= 0 and stage["peak_memory_bytes"] >= 0
+        assert sum(stage["read_calls"] + stage["written_calls"] for stage in profile) > 0
+        assert sum(stage["written_bytes"] for stage in profile) > 0
+
+    (source, _), (bystander, _) = lookup(project, SOURCE, BYSTANDER)
+    edge = ["--edge", f"{source},{bystander}"]
+    merge = run_json("merge", project, *edge, "--user", "ana", "--profile")
+    check(merge["profile"], "lock", "plan", "commit", "write intent")
+    rollback = run_json("rollback", project, "ana", "--profile")
+    check(rollback["operations"][0]["profile"], "lock", "plan", "commit")
+    points = ["--source", ",".join(map(str, SOURCE)), "--sink", ",".join(map(str, SINK))]
+    token = run_json("split", project, *points, "--preview", "--profile")["preview_token"]
+    split = run_json("commit", project, token, "--profile")
+    check(split["profile"], "commit", "write intent")
+    undo = run_json("undo", project, split["operation"], "--voxels", "--profile")
+    check(undo["profile"], "lock", "plan", "commit")
+    redo = run_json("redo", project, split["operation"], "--profile")
+    check(redo["profile"], "lock", "plan", "commit", "voxel cut", "graph cut")
+    file = tmp_path / "edits.json"
+    items = [{"kind": "merge", "edges": [[str(source), bystander]], "allow_same_segment_merge": True}]
+    for whole in ([], ["--whole"]):
+        file.write_text(json.dumps({"items": items}))
+        batch = run_json("batch", project, file, "--profile", "--dry-run", *whole)
+        assert batch["items"][0]["edit"]["profile"]
+    assert "peak MiB" in run("batch", project, file, "--profile", "--dry-run").stdout
+
+
 def test_batches(project, tmp_path):
     (source, _), (bystander, _) = lookup(project, SOURCE, BYSTANDER)
     file = tmp_path / "edits.json"

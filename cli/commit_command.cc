@@ -21,10 +21,12 @@ class CommitCommand final : public Command {
     app.add_option("PROJECT", project_, "The project's folder")->required();
     app.add_option("TOKEN", token_, "The token that the preview printed")->required();
     app.add_flag("--dry-run", dry_run_, "Only say whether it can still be carried out");
+    app.add_flag("--profile", profile_, "Say where time, memory and input went, stage by stage");
   }
 
   absl::Status Run(Console& console) override {
-    CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console, {.dry_run = dry_run_}));
+    CLEAVE_ASSIGN_OR_RETURN(const Project project,
+                            OpenProject(project_, console, {.dry_run = dry_run_, .profile = profile_}));
     const absl::Time start = absl::Now();
     CLEAVE_ASSIGN_OR_RETURN(const edit::EditReport report, project.editor->CommitPreview(token_));
     const absl::Duration total = absl::Now() - start;
@@ -36,6 +38,7 @@ class CommitCommand final : public Command {
   std::string project_;
   std::string token_;
   bool dry_run_ = false;
+  bool profile_ = false;
 };
 
 }  // namespace

@@ -50,9 +50,11 @@ std::string FragmentsText(const std::vector<edit::Fragment>& fragments) {
   return text;
 }
 
-Json ProfileJson(const std::vector<StageProfile>& profile) {
-  Json list = Json::array();
-  for (const StageProfile& stage : profile) {
+}  // namespace
+
+nlohmann::ordered_json ProfileJson(const Stages& stages) {
+  Json list;
+  for (const StageProfile& stage : stages.Profile()) {
     list.push_back({{"stage", stage.name},
                     {"depth", stage.depth},
                     {"visits", stage.visits},
@@ -66,7 +68,8 @@ Json ProfileJson(const std::vector<StageProfile>& profile) {
   return list;
 }
 
-std::string ProfileText(const std::vector<StageProfile>& profile) {
+std::string ProfileText(const Stages& stages) {
+  const std::vector<StageProfile> profile = stages.Profile();
   if (profile.empty()) {
     return {};
   }
@@ -83,8 +86,6 @@ std::string ProfileText(const std::vector<StageProfile>& profile) {
   }
   return text;
 }
-
-}  // namespace
 
 nlohmann::ordered_json EditJson(const edit::EditReport& report, absl::Duration total) {
   std::vector<graph::NodeId> fresh;
@@ -117,7 +118,7 @@ nlohmann::ordered_json EditJson(const edit::EditReport& report, absl::Duration t
   json["changed_chunks"] = report.changed_chunk_count;
   json["generation"] = report.generation;
   json["seconds"] = SecondsJson(report.stages, total);
-  if (Json profile = ProfileJson(report.stages.Profile()); !profile.empty()) {
+  if (Json profile = ProfileJson(report.stages); !profile.is_null()) {
     json["profile"] = std::move(profile);
   }
   return json;
@@ -155,7 +156,7 @@ std::string EditText(const edit::EditReport& report, absl::Duration total) {
     absl::StrAppendFormat(&text, "%s%s %.1f", separator, stage, absl::ToDoubleMilliseconds(duration));
     separator = ", ";
   }
-  return absl::StrCat(text, "\n", ProfileText(report.stages.Profile()));
+  return absl::StrCat(text, "\n", ProfileText(report.stages));
 }
 
 nlohmann::ordered_json ErrorJson(const absl::Status& status) {

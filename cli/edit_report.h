@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "nlohmann/json_fwd.hpp"
 
+#include "base/stages.h"
 #include "edit/editor.h"
 
 namespace cleave::cli {
@@ -16,6 +17,9 @@ namespace cleave::cli {
 [[nodiscard]] std::string EditText(const edit::EditReport& report, absl::Duration total);
 // An error as members of a report.
 [[nodiscard]] nlohmann::ordered_json ErrorJson(const absl::Status& status);
+// The stages of a profile; empty, and null, where none was taken.
+[[nodiscard]] std::string ProfileText(const Stages& stages);
+[[nodiscard]] nlohmann::ordered_json ProfileJson(const Stages& stages);
 // One line: "operation 7: split, 1 -> 2, 3".
 [[nodiscard]] std::string EditLine(const edit::EditReport& report);
 

@@ -30,6 +30,7 @@ class RollbackCommand final : public Command {
     app.add_flag("--override", request_.terms.override_protection,
                  "Edit protected objects too, which ends their protection");
     app.add_flag("--dry-run", dry_run_, "Plan the edits, say what they would do, and leave no trace");
+    app.add_flag("--profile", profile_, "Say where time, memory and input went, stage by stage");
   }
 
   absl::Status Run(Console& console) override {
@@ -37,7 +38,8 @@ class RollbackCommand final : public Command {
       CLEAVE_ASSIGN_OR_RETURN(request_.since, Named("--since", ParseTime(since_)));
     }
     CLEAVE_ASSIGN_OR_RETURN(request_.skip, Named("--skip", ParseOperations(skip_)));
-    CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console, {.dry_run = dry_run_}));
+    CLEAVE_ASSIGN_OR_RETURN(const Project project,
+                            OpenProject(project_, console, {.dry_run = dry_run_, .profile = profile_}));
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<edit::RollbackItem> items, project.editor->RollbackUser(request_));
     Json list = Json::array();
     std::string text;
@@ -48,9 +50,14 @@ class RollbackCommand final : public Command {
                       {"undone", item.status.ok()},
                       {"undo", item.status.ok() ? Json(Value(item.edit.operation)) : Json()},
                       {"error", item.status.ok() ? Json() : ErrorJson(item.status)}});
-      absl::StrAppend(&text, item.status.ok() ? EditLine(item.edit)
-                                              : absl::StrCat("operation ", Value(item.operation),
-                                                             " not undone: ", item.status.message(), "\n"));
+      if (profile_) {
+        list.back()["profile"] = ProfileJson(item.edit.stages);
+      }
+      absl::StrAppend(&text,
+                      item.status.ok() ? EditLine(item.edit)
+                                       : absl::StrCat("operation ", Value(item.operation),
+                                                      " not undone: ", item.status.message(), "\n"),
+                      ProfileText(item.edit.stages));
     }
     absl::StrAppend(&text, undone, " of ", items.size(), " operations of ", request_.user, " undone\n");
     console.Show({{"user", request_.user}, {"operations", list}}, text);
@@ -62,6 +69,7 @@ class RollbackCommand final : public Command {
  private:
   std::string project_;
   bool dry_run_ = false;
+  bool profile_ = false;
   std::string since_;
   std::vector<std::string> skip_;
   edit::RollbackRequest request_;
