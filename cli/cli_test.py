@@ -488,7 +488,7 @@ def test_every_edit_tells_its_profile(project, tmp_path):
     redo = run_json("redo", project, split["operation"], "--profile")
     check(redo["profile"], "lock", "plan", "commit", "voxel cut", "graph cut")
     file = tmp_path / "edits.json"
-    items = [{"kind": "merge", "edges": [[str(source), bystander]], "allow_same_segment_merge": True}]
+    items = [{"kind": "merge", "source": SOURCE, "sink": SINK}]
     for whole in ([], ["--whole"]):
         file.write_text(json.dumps({"items": items}))
         batch = run_json("batch", project, file, "--profile", "--dry-run", *whole)
