@@ -29,6 +29,20 @@ TEST(Stages, AddUpByNameAndTakeNoProfileUnlessAsked) {
   EXPECT_TRUE(stages.Profile().empty());
 }
 
+TEST(Stages, OneStageIsRepeatedAloneWithTheSameInput) {
+  Stages stages;
+  stages.EnableProfile();
+  stages.Repeat({"cut", 3});
+  int cuts = 0;
+  int reads = 0;
+  EXPECT_EQ(stages.Run("read", [&] { return ++reads; }), 1);
+  EXPECT_EQ(stages.Run("cut", [&] { return ++cuts; }), 3);
+  EXPECT_EQ(stages.repeated().size(), 3U);
+  EXPECT_EQ(stages.repeatable(), (std::set<std::string>{"cut", "read"}));
+  ASSERT_EQ(stages.Profile().size(), 2U);
+  EXPECT_EQ(stages.Profile()[1].visits, 3);
+}
+
 TEST(Stages, ProfileIsATreeInTheOrderOfFirstVisits) {
   Stages stages;
   stages.EnableProfile();

@@ -1,6 +1,3 @@
-#include <fstream>
-#include <iterator>
-
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -17,15 +14,6 @@
 
 namespace cleave::cli {
 namespace {
-
-absl::StatusOr<std::string> ReadWhole(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string content{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file.is_open() || file.bad()) {
-    return absl::NotFoundError(absl::StrCat("there is no readable file '", path, "'"));
-  }
-  return content;
-}
 
 class BatchCommand final : public Command {
  public:
@@ -46,7 +34,7 @@ class BatchCommand final : public Command {
   }
 
   absl::Status Run(Console& console) override {
-    CLEAVE_ASSIGN_OR_RETURN(const std::string json, ReadWhole(file_));
+    CLEAVE_ASSIGN_OR_RETURN(const std::string json, ReadBatchFile(file_));
     CLEAVE_ASSIGN_OR_RETURN(edit::BatchRequest request, Named(file_, ParseBatch(json, user_)));
     request.as_a_whole = request.as_a_whole || whole_;
     request.key = key_.empty() ? request.key : key_;

@@ -1,7 +1,9 @@
 #include "cli/batch_file.h"
 
 #include <algorithm>
+#include <fstream>
 #include <initializer_list>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -247,6 +249,15 @@ absl::StatusOr<edit::BatchItem> ItemOf(const json& value, const std::string& use
 }
 
 }  // namespace
+
+absl::StatusOr<std::string> ReadBatchFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string content{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (!file.is_open() || file.bad()) {
+    return absl::NotFoundError(absl::StrCat("there is no readable file '", path, "'"));
+  }
+  return content;
+}
 
 absl::StatusOr<edit::BatchRequest> ParseBatch(absl::string_view text, const std::string& user) {
   const json value = json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);

@@ -23,6 +23,9 @@
 
 namespace cleave::cli {
 
+// The text of a file. NOT_FOUND when it cannot be read.
+[[nodiscard]] absl::StatusOr<std::string> ReadBatchFile(const std::string& path);
+
 // `user`: who edits where the file does not say. INVALID_ARGUMENT naming the item and the member.
 [[nodiscard]] absl::StatusOr<edit::BatchRequest> ParseBatch(absl::string_view json, const std::string& user);
 

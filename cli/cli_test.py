@@ -496,6 +496,32 @@ def test_every_edit_tells_its_profile(project, tmp_path):
     assert "peak MiB" in run("batch", project, file, "--profile", "--dry-run").stdout
 
 
+def test_an_edit_is_recorded_and_timed_without_its_project(project, tmp_path):
+    points = ["--source", ",".join(map(str, SOURCE)), "--sink", ",".join(map(str, SINK))]
+    before = run_json("log", project)
+    recorded = run_json("profile", "record", project, tmp_path / "cut", *points)
+    assert recorded["rows"] > 0 and recorded["chunks"] > 0 and recorded["bytes"] > 0 and recorded["profile"]
+    assert run_json("log", project) == before
+    file = tmp_path / "edit.json"
+    file.write_text(json.dumps({"items": [{"kind": "split", "sources": [SOURCE], "sinks": [SINK]}]}))
+    again = run_json("profile", "record", project, tmp_path / "again", "--edit", file)
+    assert [again[key] for key in ("rows", "chunks", "edge_files")] == [
+        recorded[key] for key in ("rows", "chunks", "edge_files")]  # fmt: skip
+    shutil.rmtree(project)
+    whole = run_json("profile", "replay", tmp_path / "cut", "--runs", "3")
+    assert whole["runs"] == 3 and 0 < whole["seconds"]["min"] <= whole["seconds"]["median"] <= whole["seconds"]["max"]
+    assert {"voxel cut", "graph cut"} <= set(whole["repeatable_stages"]) <= {s["stage"] for s in whole["profile"]}
+    stage = run_json("profile", "replay", tmp_path / "cut", "--stage", "voxel cut", "--runs", "7")
+    assert stage["runs"] == 7 and stage["seconds"]["median"] > 0
+    assert "voxel cut: 7 runs" in run("profile", "replay", tmp_path / "cut", "--stage", "voxel cut", "--runs", "7").stdout
+    fail(USAGE, "profile", "replay", tmp_path / "cut", "--stage", "lock", says="it has: graph cut")
+    fail(NOT_FOUND, "profile", "replay", tmp_path / "none", says="none/edit.json")
+    fail(USAGE, "profile", "record", tmp_path / "cut", tmp_path / "x", says="--source and --sink")
+    file.write_text(json.dumps({"items": [{"kind": "undo", "operation": 1}]}))
+    fail(USAGE, "profile", "record", tmp_path / "cut", tmp_path / "x", "--edit", file, says="cannot be recorded")
+    assert not (tmp_path / "x").exists()
+
+
 def test_batches(project, tmp_path):
     (source, _), (bystander, _) = lookup(project, SOURCE, BYSTANDER)
     file = tmp_path / "edits.json"

@@ -82,6 +82,8 @@ class Command {
 [[nodiscard]] std::unique_ptr<Command> MakeOcdbtVerifyCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeOcdbtVersionsCommand();
 [[nodiscard]] std::unique_ptr<Command> MakePictureCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeProfileRecordCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeProfileReplayCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeProtectCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeProtectedCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeRedoCommand();

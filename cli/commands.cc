@@ -50,6 +50,8 @@ std::vector<std::unique_ptr<Command>> MakeCommands() {
                           MakeServeCommand,
                           MakeWorkerDownsampleCommand,
                           MakeGenerateCommand,
+                          MakeProfileRecordCommand,
+                          MakeProfileReplayCommand,
                           MakeTouchingCommand,
                           MakeAgreementCommand,
                           MakeTableDumpCommand,

@@ -105,6 +105,7 @@ absl::StatusOr<std::vector<EditReport>> Editor::CarryOut(Work& work) {
   if (options_.profile) {
     work.stages.EnableProfile();
   }
+  work.stages.Repeat(options_.repetition);
   CLEAVE_RETURN_IF_ERROR(FindRoots(work));
   CLEAVE_RETURN_IF_ERROR(CheckProtections(work));
   if (options_.dry_run) {

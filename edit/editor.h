@@ -43,6 +43,8 @@ struct EditorOptions {
   bool dry_run = false;
   // Reports tell where time, memory and input went, as a tree (base/stages.h).
   bool profile = false;
+  // One stage of every plan is done several times in a row, to be measured alone (base/stages.h).
+  StageRepetition repetition = {};
   // What an earlier process left behind is finished by Open; else it waits for RecoverNow, or an operator (stuck.h).
   bool recover_at_open = true;
   // How often a thread looks for operations that nobody works on any more (recoverer.h), in real time; 0: no thread,

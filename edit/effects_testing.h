@@ -212,11 +212,14 @@ class GatedStore final : public store::Store {
 };
 
 inline graph::DatasetSeams Through(EffectGate& gate) {
-  return {.table = [&gate](table::Table& table) { return std::make_unique<GatedTable>(table, gate); },
-          .store =
-              [&gate](absl::string_view name, std::shared_ptr<store::Store> store) {
-                return std::make_shared<GatedStore>(std::string(name), std::move(store), gate);
-              }};
+  return {
+      .table = [&gate](table::Table& table) { return std::make_unique<GatedTable>(table, gate); },
+      .store = [&gate](absl::string_view name, std::shared_ptr<store::Store> store) -> std::shared_ptr<store::Store> {
+        if (name == "voxels" || name == "edges") {
+          return store;  // read only
+        }
+        return std::make_shared<GatedStore>(std::string(name), std::move(store), gate);
+      }};
 }
 
 }  // namespace cleave::edit

@@ -71,9 +71,11 @@ class Attempt {
 
  private:
   absl::Status Load(const std::optional<Box>& region) {
-    const Stages::Scope scope(stages_, "read graph");
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> l2_nodes, view_.L2Nodes(requirements_.root, region));
-    CLEAVE_ASSIGN_OR_RETURN(graph::LocalGraph local, draft_.LoadLocalGraph(l2_nodes, graph::OuterEdges::kLoad));
+    const auto read = [&]() -> absl::StatusOr<graph::LocalGraph> {
+      CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> l2_nodes, view_.L2Nodes(requirements_.root, region));
+      return draft_.LoadLocalGraph(l2_nodes, graph::OuterEdges::kLoad);
+    };
+    CLEAVE_ASSIGN_OR_RETURN(graph::LocalGraph local, stages_.Run("read graph", read));
     working_.emplace(std::move(local));
     return absl::OkStatus();
   }
@@ -94,8 +96,9 @@ class Attempt {
   }
 
   absl::StatusOr<RegionCut> Cut() {
-    const Stages::Scope scope(stages_, "graph cut");
-    return working_->Cut(DistinctSupervoxels(), {requirements_.augment_paths, requirements_.refuse_isolating_cut});
+    return stages_.Run("graph cut", [&] {
+      return working_->Cut(DistinctSupervoxels(), {requirements_.augment_paths, requirements_.refuse_isolating_cut});
+    });
   }
 
   std::vector<std::vector<NodeId>> DistinctSupervoxels() const {
@@ -143,17 +146,18 @@ class Attempt {
   absl::Status SplitFamily(const std::vector<NodeId>& family) {
     CLEAVE_RETURN_IF_ERROR(LockChunksOf(family));
     CLEAVE_ASSIGN_OR_RETURN(const VoxelSplit split, CutVoxelsOf(family));
-    const Stages::Scope scope(stages_, "route edges");
-    CLEAVE_ASSIGN_OR_RETURN(const FragmentContacts contacts, FindContacts(*planned_, layout_, split));
     const std::vector<RoutedEdge> old_edges = working_->EdgesOfReplaced(split);
+    const auto route = [&]() -> absl::StatusOr<std::vector<RoutedEdge>> {
+      CLEAVE_ASSIGN_OR_RETURN(const FragmentContacts contacts, FindContacts(*planned_, layout_, split));
+      return RouteEdges(*planned_, layout_, dataset_.meta().voxel_size_nm, split, contacts, old_edges);
+    };
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<RoutedEdge> routed, stages_.Run("route edges", route));
     for (const RoutedEdge& old : old_edges) {
       if (old.active) {
         touched_.insert(old.edge.node1);
         touched_.insert(old.edge.node2);
       }
     }
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<RoutedEdge> routed,
-                            RouteEdges(*planned_, layout_, dataset_.meta().voxel_size_nm, split, contacts, old_edges));
     working_->Replace(split, routed);
     AddFragments(split);
     return absl::OkStatus();

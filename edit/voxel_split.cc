@@ -47,27 +47,16 @@ class Splitter {
   }
 
   absl::Status Cut(VoxelSizeNm voxel_size_nm, const std::vector<std::vector<VoxelPoint>>& groups, Stages& stages) {
-    Array3<uint8_t> mask;
-    {
-      const Stages::Scope scope(stages, "read mask");
-      mask = Array3<uint8_t>(box_.extent());
-      CLEAVE_RETURN_IF_ERROR(ForEachChunk(chunks_, [&](ChunkPoint chunk) {
-        const Box part = ChunkBox(chunk);
-        return planned_.volume().ReadBoxMapped(
-            volume::kFinestScale, part, [this](uint64_t id) -> uint8_t { return index_of_.contains(id) ? 1 : 0; },
-            mask.view().Crop(Local(part)));
-      }));
-    }
-    const Stages::Scope scope(stages, "voxel cut");
+    CLEAVE_ASSIGN_OR_RETURN(const Array3<uint8_t> mask, stages.Run("read mask", [this] { return ReadMask(); }));
     std::vector<std::vector<VoxelPoint>> local = groups;
     for (std::vector<VoxelPoint>& group : local) {
       for (VoxelPoint& point : group) {
         point = point - box_.lo;
       }
     }
-    CLEAVE_ASSIGN_OR_RETURN(
-        cut::VoxelCut cut,
-        cut::CutVoxels({.mask = std::as_const(mask).view(), .voxel_size_nm = voxel_size_nm, .groups = local}));
+    CLEAVE_ASSIGN_OR_RETURN(cut::VoxelCut cut, stages.Run("voxel cut", [&] {
+      return cut::CutVoxels({.mask = mask.view(), .voxel_size_nm = voxel_size_nm, .groups = local});
+    }));
     side_ = std::move(cut.side);
     return absl::OkStatus();
   }
@@ -180,6 +169,17 @@ class Splitter {
                                    const std::function<absl::Status(ChunkPoint)>& body) {
     return ParallelFor(static_cast<int64_t>(chunks.size()), DefaultThreadCount(),
                        [&](int64_t i) { return body(chunks[static_cast<size_t>(i)]); });
+  }
+
+  absl::StatusOr<Array3<uint8_t>> ReadMask() const {
+    Array3<uint8_t> mask(box_.extent());
+    CLEAVE_RETURN_IF_ERROR(ForEachChunk(chunks_, [&](ChunkPoint chunk) {
+      const Box part = ChunkBox(chunk);
+      return planned_.volume().ReadBoxMapped(
+          volume::kFinestScale, part, [this](uint64_t id) -> uint8_t { return index_of_.contains(id) ? 1 : 0; },
+          mask.view().Crop(Local(part)));
+    }));
+    return mask;
   }
 
   // 1 + index of the piece at each voxel of a box in a chunk, 0 elsewhere. Where a chunk has one piece, the voxels with

@@ -41,7 +41,7 @@ class ProjectFolder {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::string table() const { return Below("table"); }
   [[nodiscard]] std::shared_ptr<store::Store> root() const { return std::make_shared<store::FileStore>(path_); }
-  [[nodiscard]] std::shared_ptr<store::Store> edges() const { return At("edges"); }
+  [[nodiscard]] std::shared_ptr<store::Store> edges() const { return Seamed("edges", At("edges")); }
   [[nodiscard]] std::shared_ptr<store::Store> intents() const { return Seamed("intents", At("intents")); }
   [[nodiscard]] std::shared_ptr<store::Store> previews() const { return Seamed("previews", At("previews")); }
   [[nodiscard]] std::shared_ptr<store::Store> base() const { return At("ocdbt/base"); }
@@ -53,14 +53,15 @@ class ProjectFolder {
     return seams_.table ? seams_.table(table) : nullptr;
   }
 
+  [[nodiscard]] std::shared_ptr<store::Store> Seamed(absl::string_view name,
+                                                     std::shared_ptr<store::Store> store) const {
+    return seams_.store ? seams_.store(name, std::move(store)) : store;
+  }
+
  private:
   [[nodiscard]] std::string Below(absl::string_view name) const { return absl::StrCat(path_, "/", name); }
   [[nodiscard]] std::shared_ptr<store::Store> At(absl::string_view name) const {
     return std::make_shared<store::FileStore>(Below(name));
-  }
-  [[nodiscard]] std::shared_ptr<store::Store> Seamed(absl::string_view name,
-                                                     std::shared_ptr<store::Store> store) const {
-    return seams_.store ? seams_.store(name, std::move(store)) : store;
   }
 
   std::string path_;
@@ -233,7 +234,7 @@ struct Dataset::State {
     std::shared_ptr<ocdbt::Database> shared = std::move(opened);
     const auto voxels = std::make_shared<ocdbt::DatabaseStore>(shared);
     CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<volume::Volume> plain, volume::Volume::Open(voxels, ""));
-    CLEAVE_ASSIGN_OR_RETURN(segmentation, Show(voxels, plain->info()));
+    CLEAVE_ASSIGN_OR_RETURN(segmentation, Show(folder.Seamed("voxels", voxels), plain->info()));
     database = std::move(shared);
     return absl::OkStatus();
   }

@@ -56,11 +56,13 @@ struct VoxelMoment {
   std::optional<absl::Time> time;
 };
 
-// What a test puts between a dataset and its table and stores, to count, stop and order every effect.
+// What is put between a dataset and its table and stores: by tests to count, stop and order every effect, by recordings
+// to note what is read.
 struct DatasetSeams {
   // Over the dataset's table, which outlives what is returned. Empty: nothing.
   std::function<std::unique_ptr<table::Table>(table::Table& table)> table = {};
-  // `name`: "intents", "previews" or "fork". Empty: nothing.
+  // `name`: of stores of files "intents", "previews", "fork" and "edges"; "voxels" is what the segmentation is read
+  // through, where a key is a chunk: changes of voxels do not pass it. Empty: nothing.
   std::function<std::shared_ptr<store::Store>(absl::string_view name, std::shared_ptr<store::Store> store)> store = {};
 };
 
@@ -82,7 +84,7 @@ class Dataset {
                                                                                const GraphMeta& meta);
   // Opens a project whose base is sealed, and its fork. NOT_FOUND when the folder is not a project; FAILED_PRECONDITION
   // when its ingest never ended, or the original of an overlay has changed; UNAVAILABLE when another process has it
-  // open; DATA_LOSS naming what is damaged. `seams` are for tests.
+  // open; DATA_LOSS naming what is damaged.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Dataset>> Open(const std::string& folder,
                                                                      const DatasetSeams& seams = {});
 
