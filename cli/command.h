@@ -101,5 +101,6 @@ class Command {
 [[nodiscard]] std::unique_ptr<Command> MakeUndoCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeUnprotectCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeWorkerDownsampleCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeWorkerRedisCommand();
 
 }  // namespace cleave::cli

@@ -49,6 +49,7 @@ std::vector<std::unique_ptr<Command>> MakeCommands() {
                           MakeMeshCommand,
                           MakeServeCommand,
                           MakeWorkerDownsampleCommand,
+                          MakeWorkerRedisCommand,
                           MakeGenerateCommand,
                           MakeProfileRecordCommand,
                           MakeProfileReplayCommand,

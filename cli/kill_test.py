@@ -116,8 +116,8 @@ class ByServer:
 
     parallel = SITES
 
-    def __init__(self, project):
-        self.process = subprocess.Popen(command("serve", project, "--port", "0", "--json", "--quiet"),
+    def __init__(self, project, *options):
+        self.process = subprocess.Popen(command("serve", project, "--port", "0", "--json", "--quiet", *options),
                                         stdout=subprocess.PIPE, text=True)  # fmt: skip
         atexit.register(self.process.kill)  # of a test that failed; of one that ended it does nothing
         line = self.process.stdout.readline()

@@ -45,7 +45,7 @@ constexpr GroupText kGroups[] = {
      "Record an edit with all that it reads, and time it from there, after a change of the program",
      "cleave profile record demo slow-cut --source 120,80,12 --sink 131,84,12\n"
      "cleave profile replay slow-cut --stage \"voxel cut\" --runs 20"},
-    {"worker", "Serve", "Do what follows edits where no server does it", "cleave worker downsample demo"},
+    {"worker", "Serve", "Do what follows edits where no server does it", "cleave worker downsample demo\ncleave worker redis demo --redis redis://localhost"},
     {"ocdbt", "Store", "Keep a versioned key-value store: an OCDBT database, TensorStore's format",
      "cleave ocdbt create store\ncleave ocdbt put store greeting hello\ncleave ocdbt versions store"},
 };

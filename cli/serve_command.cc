@@ -10,6 +10,7 @@
 #include "cli/json_text.h"
 #include "cli/option_file.h"
 #include "cli/served_projects.h"
+#include "cli/served_redis.h"
 #include "nlohmann/json.hpp"
 
 #include "base/status.h"
@@ -99,6 +100,7 @@ class ServeCommand final : public Command {
                    "Memory for the labels of all workers together, in MiB")
         ->capture_default_str()
         ->check(CLI::Range(1, 1 << 20));
+    redis_.Register(app);
     app.add_option("--body-mib-max", body_mib_max_, "The largest body of a request, in MiB")
         ->capture_default_str()
         ->check(CLI::Range(1, 1024));
@@ -126,6 +128,7 @@ class ServeCommand final : public Command {
     }
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<NamedProject> projects, OpenProjects(projects_, console));
     CLEAVE_ASSIGN_OR_RETURN(const auto downsampling, StartDownsampling(projects, console));
+    CLEAVE_ASSIGN_OR_RETURN(const auto redis, redis_.Start(projects));
     server::Routes routes(Served(projects), options_);
     CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<server::HttpServer> listening,
                             server::HttpServer::Start(
@@ -182,6 +185,7 @@ class ServeCommand final : public Command {
   std::string config_;
   std::string tokens_;
   std::string log_;
+  ServedRedis redis_;
   int body_mib_max_ = 64;
   int downsample_memory_mib_ = 256;
   work::DownsampleServiceOptions downsample_;

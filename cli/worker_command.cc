@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/json_text.h"
 #include "cli/project.h"
+#include "cli/served_redis.h"
 #include "nlohmann/json.hpp"
 
 #include "base/parallel.h"
@@ -75,8 +76,42 @@ class WorkerDownsampleCommand final : public Command {
   work::DownsampleOptions options_ = {.threads = DefaultThreadCount()};
 };
 
+class WorkerRedisCommand final : public Command {
+ public:
+  CommandText text() const override {
+    return {"worker redis", "", "Append the edits that a Redis stream lacks to it, then end",
+            "cleave worker redis demo --redis redis://localhost\n"
+            "cleave worker redis demo --redis redis://:secret@queue.lab:6379/2 --redis-stream edits --json"};
+  }
+
+  void Register(CLI::App& app) override {
+    app.add_option("PROJECT", project_, "The project's folder")->required();
+    app.add_option("--redis", url_, "The server: redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]")
+        ->type_name("URL")
+        ->envname("CLEAVE_REDIS")
+        ->required();
+    app.add_option("--redis-stream", stream_, "The stream's key; without it, cleave:GRAPH_ID:events")->type_name("KEY");
+  }
+
+  absl::Status Run(Console& console) override {
+    CLEAVE_ASSIGN_OR_RETURN(const Project project, OpenProject(project_, console));
+    CLEAVE_ASSIGN_OR_RETURN(const work::RedisEventsOptions options,
+                            RedisEventsOf(url_, stream_, project.dataset->meta().graph_id));
+    CLEAVE_ASSIGN_OR_RETURN(const int64_t count, work::RedisEvents(*project.dataset, options).Drain());
+    console.Show({{"events", count}, {"stream", options.stream}},
+                 absl::StrCat(count, " edits appended to ", options.stream, " on ", options.address.ToString(), "\n"));
+    return absl::OkStatus();
+  }
+
+ private:
+  std::string project_;
+  std::string url_;
+  std::string stream_;
+};
+
 }  // namespace
 
+std::unique_ptr<Command> MakeWorkerRedisCommand() { return std::make_unique<WorkerRedisCommand>(); }
 std::unique_ptr<Command> MakeWorkerDownsampleCommand() { return std::make_unique<WorkerDownsampleCommand>(); }
 
 }  // namespace cleave::cli

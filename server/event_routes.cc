@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "edit/event_index.h"
 #include "server/service.h"
+#include "work/event_json.h"
 #include "work/event_stream.h"
 
 namespace cleave::server {
@@ -20,25 +21,6 @@ constexpr int64_t kEventsMax = 10'000;
 
 // Whole ms, as it can be given back.
 std::string OffsetText(absl::Time time) { return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone()); }
-
-json BoxesJson(const std::vector<Box>& boxes) {
-  json list = json::array();
-  for (const Box& box : boxes) {
-    list.push_back(VoxelsJson({box.lo, box.hi}));
-  }
-  return list;
-}
-
-json EventJson(const edit::OperationRecord& event, bool as_text) {
-  return {{"operation_id", IdJson(event.id, as_text)},
-          {"kind", std::string(edit::Name(event.kind))},
-          {"timestamp", OffsetText(event.time)},
-          {"user_id", event.user},
-          {"old_root_ids", IdsJson(event.old_roots, as_text)},
-          {"new_root_ids", IdsJson(event.new_roots, as_text)},
-          {"new_lvl2_ids", IdsJson(event.new_l2_nodes, as_text)},
-          {"boxes", BoxesJson(event.changed_boxes)}};
-}
 
 absl::StatusOr<int64_t> LimitOf(const Request& request) {
   const std::string* const text = QueryOf(request, "limit");
@@ -71,7 +53,7 @@ absl::StatusOr<Response> AnswerEvents(Service& service, const Call& call) {
   CLEAVE_ASSIGN_OR_RETURN(const work::EventPage page, work::ReadEvents(service.dataset, offset, limit));
   json events = json::array();
   for (const edit::OperationRecord& event : page.events) {
-    events.push_back(EventJson(event, WantsText(call.request)));
+    events.push_back(work::EventJson(event, WantsText(call.request) ? work::IdForm::kText : work::IdForm::kNumber));
   }
   const bool any = page.next.after != absl::InfinitePast();
   return JsonResponse({{"events", events}, {"next", any ? json(OffsetText(page.next.after)) : json()}});
