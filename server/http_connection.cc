@@ -37,13 +37,13 @@ std::string RequestId(absl::string_view given) {
   return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(bytes), sizeof(bytes)));
 }
 
+}  // namespace
+
 Request RequestOf(http::request<http::string_body> message) {
   Request request;
   request.method = std::string(message.method_string());
-  const std::string target(message.target());
-  const size_t mark = target.find('?');
-  request.path = PercentDecode(target.substr(0, mark), Plus::kLiteral);
-  request.query = ParseQuery(mark == std::string::npos ? "" : target.substr(mark + 1));
+  const auto target = message.target();
+  SetTarget(request, absl::string_view(target.data(), target.size()));
   for (const auto& field : message) {
     const auto name = field.name_string();
     const auto value = field.value();
@@ -55,6 +55,8 @@ Request RequestOf(http::request<http::string_body> message) {
   request.body = std::move(message.body());
   return request;
 }
+
+namespace {
 
 // What a browser needs to read any answer from any page, errors included. A preflight's wishes are granted as asked.
 template <typename Message>

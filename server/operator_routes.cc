@@ -175,10 +175,10 @@ absl::StatusOr<Response> AnswerUnprotect(Service& service, const Call& call) {
   return JsonResponse({{"root_id", IdJson(root, kAsText)}});
 }
 
-// What a page asks first: which graphs there are, and as whom it asks.
+// What a page asks first: which graphs it may show, and as whom it asks.
 absl::StatusOr<Response> AnswerDatasets(Service& service, const Call& call) {
   json datasets = json::array();
-  for (const ServedDataset& served : service.datasets) {
+  for (const ServedDataset& served : service.visible) {
     datasets.push_back({{"graph", served.name}, {"source", absl::StrCat("/segmentation/table/", served.name)}});
   }
   return JsonResponse({{"datasets", datasets}, {"user", call.request.user}});

@@ -1,5 +1,4 @@
 // The part of request_values.h that reads JSON.
-#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -9,6 +8,7 @@
 #include "base/status.h"
 #include "cut/graph_cut.h"
 #include "server/request_values.h"
+#include "server/shallow_json.h"
 
 namespace cleave::server {
 namespace {
@@ -16,43 +16,10 @@ namespace {
 using graph::NodeId;
 using Body = nlohmann::json;
 
-constexpr int kDepthMax = 8;
 constexpr size_t kShownBytes = 100;
 constexpr double kVoxelMax = 1e15;
 
-// How deep brackets are nested, those in strings not counted. Printing or destroying a deep value takes stack.
-int DepthOf(absl::string_view text) {
-  int depth = 0;
-  int deepest = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      i += c == '\\' ? 1 : 0;
-      in_string = c != '"';
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      deepest = std::max(deepest, ++depth);
-    } else if (c == ']' || c == '}') {
-      --depth;
-    }
-  }
-  return deepest;
-}
-
-absl::StatusOr<Body> ParseJson(absl::string_view text, absl::string_view what) {
-  if (DepthOf(text) > kDepthMax) {
-    return absl::InvalidArgumentError(absl::StrCat(what, " is nested too deep"));
-  }
-  Body body = Body::parse(text.begin(), text.end(), nullptr, false);
-  if (body.is_discarded()) {
-    return absl::InvalidArgumentError(absl::StrCat(what, " is not JSON"));
-  }
-  return body;
-}
-
-absl::StatusOr<Body> ParseBody(const Request& request) { return ParseJson(request.body, "the request's body"); }
+absl::StatusOr<Body> ParseBody(const Request& request) { return ParseShallowJson(request.body, "the request's body"); }
 
 // A value as a message shows it: cut, whatever bytes it holds.
 std::string Shown(const Body& value) {
@@ -183,7 +150,7 @@ absl::StatusOr<std::vector<graph::OperationId>> OperationsOf(const Request& requ
   if (text == nullptr) {
     return std::vector<graph::OperationId>{};
   }
-  CLEAVE_ASSIGN_OR_RETURN(const Body list, ParseJson(*text, name));
+  CLEAVE_ASSIGN_OR_RETURN(const Body list, ParseShallowJson(*text, name));
   if (!list.is_array()) {
     return absl::InvalidArgumentError(absl::StrCat(name, " must be a list such as [1, 2], not ", Shown(list)));
   }

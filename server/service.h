@@ -38,7 +38,9 @@ struct Service {
   const std::string& public_url;  // empty: the host that a request names
   const std::string& web_folder;  // of the pages; empty: there are none
   Clock& clock;
-  std::span<const ServedDataset> datasets;  // all that are served here
+  std::span<const ServedDataset> datasets;     // all that are served here
+  std::span<const ServedDataset> visible;      // those that the user may see, where the path names none
+  const std::optional<std::string>& auth_url;  // of the auth server; nullopt: there is none
 };
 
 // How clients reach this server: "http://host:8080".
@@ -73,6 +75,8 @@ struct Service {
 // "2020-01-01 00:00:00.123000+00:00".
 [[nodiscard]] std::string IsoText(absl::Time time, absl::string_view delimiter = " ");
 
+// All of them. `open_data`: voxels and meshes need no right.
+[[nodiscard]] std::vector<Route> AllRoutes(bool open_data);
 // The routes of each family.
 [[nodiscard]] std::vector<Route> InfoRoutes();
 [[nodiscard]] std::vector<Route> NodeRoutes();
