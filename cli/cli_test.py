@@ -131,9 +131,9 @@ def test_help_and_version():
 
 
 def test_every_option_of_the_server_stands_in_its_file(tmp_path):
-    options = re.findall(r"^  --([a-z-]+)", run("serve", "--help").stdout, re.MULTILINE)
+    options = re.findall(r"^  --([a-z0-9-]+)", run("serve", "--help").stdout, re.MULTILINE)
     text = (ROOT / "packaging/serve.yaml").read_text()
-    named = re.findall(r"^(?:# )?([a-z-]+): ", text, re.MULTILINE)
+    named = re.findall(r"^(?:# )?([a-z0-9-]+): ", text, re.MULTILINE)
     assert sorted(named) == sorted(set(options) - {"config", "json", "quiet"})
     labels = save(tmp_path / "labels.npy", blocks())
     init(tmp_path / "project", labels)

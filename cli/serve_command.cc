@@ -112,6 +112,7 @@ class ServeCommand final : public Command {
     app.add_option("--body-mib-max", body_mib_max_, "The largest body of a request, in MiB")
         ->capture_default_str()
         ->check(CLI::Range(1, 1024));
+    RegisterLimits(app);
   }
 
   absl::Status Run(Console& console) override {
@@ -125,6 +126,10 @@ class ServeCommand final : public Command {
       CLEAVE_ASSIGN_OR_RETURN(log, server::RequestLog::Open(log_));
       options_.log = log.get();
     }
+    options_.limits.read_time_max =
+        read_seconds_max_ == 0 ? absl::InfiniteDuration() : absl::Seconds(read_seconds_max_);
+    options_.limits.bounds_voxels_max = bounds_megavoxels_max_ * 1'000'000;
+    options_.limits.file_bytes_max = static_cast<int64_t>(file_mib_max_) << 20;
     listen_.body_bytes_max = static_cast<uint64_t>(body_mib_max_) << 20;
     if (options_.web_folder.empty()) {
       options_.web_folder = BuiltWebFolder();
@@ -169,6 +174,26 @@ class ServeCommand final : public Command {
       std::cerr << absl::StrCat("cleave: ", what, "\n") << std::flush;
     };
     return server::Access::From(std::move(options));
+  }
+
+  void RegisterLimits(CLI::App& app) {
+    const auto add = [&](const std::string& name, int64_t& value, int64_t min, const std::string& what) {
+      app.add_option("--" + name, value, what)->capture_default_str()->check(CLI::Range(min, int64_t{1} << 40));
+    };
+    server::RequestLimits& limits = options_.limits;
+    add("ids-max", limits.ids_max, 1, "The most ids that one request lists");
+    add("answer-ids-max", limits.answer_ids_max, 1, "The most ids that one answer holds");
+    add("points-max", limits.points_max, 2, "The most marked points of one side of an edit, or of a look-up");
+    add("l2-nodes-max", limits.l2_nodes_max, 1, "The most L2 nodes whose edges or contacts one answer is about");
+    add("history-roots-max", limits.history_roots_max, 1, "The most former objects that one answer is about");
+    add("bounds-megavoxels-max", bounds_megavoxels_max_, 0,
+        "The largest bounds of leaves, edges, contacts and manifests, in 1e6 voxels; 0: any");
+    app.add_option("--file-mib-max", file_mib_max_, "The most of one file of the store in one answer, in MiB")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1 << 20));
+    app.add_option("--read-seconds-max", read_seconds_max_, "How long rows are read for one look-up, in s; 0: any time")
+        ->capture_default_str()
+        ->check(CLI::Range(0, 86'400));
   }
 
   using Downsampling = std::vector<std::unique_ptr<work::DownsampleService>>;
@@ -218,6 +243,9 @@ class ServeCommand final : public Command {
   std::string auth_dataset_;
   std::string log_;
   int body_mib_max_ = 64;
+  int read_seconds_max_ = 300;
+  int file_mib_max_ = 256;
+  int64_t bounds_megavoxels_max_ = 0;
   int downsample_memory_mib_ = 256;
   work::DownsampleServiceOptions downsample_;
   server::ListenOptions listen_;

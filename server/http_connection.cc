@@ -102,8 +102,10 @@ void HttpConnection::ReadBody() {
 void HttpConnection::Refuse(ErrorCode error) {
   keep_alive_ = false;
   if (error == http::error::body_limit) {
-    return Write(
-        {}, ErrorResponse(413, absl::StrCat("the body is larger than ", context_.options.body_bytes_max, " bytes"), 0));
+    return Write({}, ErrorResponse(413,
+                                   absl::StrCat("the body is larger than ", context_.options.body_bytes_max,
+                                                " bytes, which is the most (--body-mib-max)"),
+                                   0));
   }
   if (error == http::error::header_limit) {
     return Write({}, ErrorResponse(431, absl::StrCat("the headers are larger than ", kHeaderBytesMax, " bytes"), 0));
@@ -141,7 +143,11 @@ void HttpConnection::AnswerInflated(Request request, bool is_options) {
   if (absl::EqualsIgnoreCase(HeaderOf(request, "content-encoding"), "gzip")) {
     std::optional<std::string> body = Inflate(request.body, context_.options.body_bytes_max);
     if (!body) {
-      return Write(request, ErrorResponse(400, "the compressed body is damaged or too large", 0));
+      return Write(request, ErrorResponse(400,
+                                          absl::StrCat("the compressed body is damaged, or inflated larger than ",
+                                                       context_.options.body_bytes_max,
+                                                       " bytes, which is the most (--body-mib-max)"),
+                                          0));
     }
     request.body = *std::move(body);
   }

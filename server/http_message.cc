@@ -19,6 +19,7 @@ int HttpCode(const absl::Status& status) {
     case absl::StatusCode::kOutOfRange:
     case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kAborted:
+    case absl::StatusCode::kDeadlineExceeded:
       return 400;
     case absl::StatusCode::kUnauthenticated:
       return 401;

@@ -42,9 +42,9 @@ struct Response {
 [[nodiscard]] const std::string* QueryOf(const Request& request, const std::string& name);
 
 // The field's error object: {"timestamp", "duration", "code", "message"}, where duration is ms since the request came.
-// Bad input, a refused precondition and a lost lock are 400, a missing or unknown token 401, a right that it lacks 403,
-// unknown things 404, what is not built 501, all else 500. Never 429, 502, 503 or 504: clients repeat such requests by
-// themselves, edits included. (Look-ups may be 503: decision.h.)
+// Bad input, a refused precondition, a lost lock and a limit are 400, a missing or unknown token 401, a right that it
+// lacks 403, unknown things 404, what is not built 501, all else 500. Never 429, 502, 503 or 504: clients repeat such
+// requests by themselves, edits included. (Look-ups may be 503: decision.h.)
 [[nodiscard]] Response ErrorResponse(const absl::Status& status, double duration_ms);
 [[nodiscard]] Response ErrorResponse(int code, absl::string_view message, double duration_ms);
 

@@ -60,10 +60,10 @@ absl::StatusOr<Response> AnswerOperations(Service& service, const Call& call) {
   if (limit < 1 || limit > kOperationsShownMax) {
     return absl::InvalidArgumentError(absl::StrCat("limit must be from 1 to ", kOperationsShownMax));
   }
-  CLEAVE_ASSIGN_OR_RETURN(const auto records, edit::ReadNewestOperations(service.dataset.table(),
-                                                                         {.after = graph::OperationId{after},
-                                                                          .before = graph::OperationId{before}},
-                                                                         static_cast<int64_t>(limit)));
+  CLEAVE_ASSIGN_OR_RETURN(const auto records,
+                          edit::ReadNewestOperations(
+                              service.rows, {.after = graph::OperationId{after}, .before = graph::OperationId{before}},
+                              static_cast<int64_t>(limit)));
   json operations = json::array();
   for (const edit::OperationRecord& record : records) {
     operations.push_back(RecordJson(record));

@@ -39,11 +39,10 @@ absl::StatusOr<uint64_t> NumberOf(const Body& value, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("not ", what, ": ", Shown(value)));
 }
 
-absl::Status CheckLength(size_t length, int64_t length_max, absl::string_view what) {
-  return length <= static_cast<size_t>(length_max)
+absl::Status CheckIds(size_t count, const RequestLimits& limits, absl::string_view what) {
+  return count <= static_cast<size_t>(limits.ids_max)
              ? absl::OkStatus()
-             : absl::InvalidArgumentError(
-                   absl::StrCat(length, " ", what, " in one request; ", length_max, " are allowed"));
+             : LimitError(absl::StrCat(count, " ", what, " in one request"), limits.ids_max, "ids-max");
 }
 
 absl::StatusOr<VoxelPoint> VoxelOf(const Body& row, VoxelSizeNm voxel_size_nm) {
@@ -79,7 +78,9 @@ absl::StatusOr<std::vector<MarkedPoint>> RowsOf(const Body& rows, VoxelSizeNm vo
   if (!rows.is_array()) {
     return absl::InvalidArgumentError(absl::StrCat("points are a list of [id, x, y, z], not ", Shown(rows)));
   }
-  CLEAVE_RETURN_IF_ERROR(CheckLength(rows.size(), limits.points_max, "points"));
+  if (rows.size() > static_cast<size_t>(limits.points_max)) {
+    return LimitError(absl::StrCat(rows.size(), " points in one request"), limits.points_max, "points-max");
+  }
   std::vector<MarkedPoint> points;
   for (const Body& row : rows) {
     CLEAVE_ASSIGN_OR_RETURN(const MarkedPoint point, PointOf(row, voxel_size_nm));
@@ -100,7 +101,7 @@ absl::StatusOr<std::vector<NodeId>> IdsOf(const Request& request, const std::str
     return absl::InvalidArgumentError(absl::StrCat("the body must be {\"", member, "\": [...]}"));
   }
   const Body& list = body[member];
-  CLEAVE_RETURN_IF_ERROR(CheckLength(list.size(), limits.ids_max, "ids"));
+  CLEAVE_RETURN_IF_ERROR(CheckIds(list.size(), limits, "ids"));
   std::vector<NodeId> ids;
   ids.reserve(list.size());
   for (const Body& value : list) {
@@ -154,7 +155,7 @@ absl::StatusOr<std::vector<graph::OperationId>> OperationsOf(const Request& requ
   if (!list.is_array()) {
     return absl::InvalidArgumentError(absl::StrCat(name, " must be a list such as [1, 2], not ", Shown(list)));
   }
-  CLEAVE_RETURN_IF_ERROR(CheckLength(list.size(), limits.ids_max, "operations"));
+  CLEAVE_RETURN_IF_ERROR(CheckIds(list.size(), limits, "operations"));
   std::vector<graph::OperationId> ids;
   for (const Body& value : list) {
     CLEAVE_ASSIGN_OR_RETURN(const uint64_t id, NumberOf(value, "an operation's number"));

@@ -76,8 +76,11 @@ Routes::Permission Routes::Authorize(const Request& request, const Match& match)
 
 // Libraries that parse and allocate may throw; a request that makes one do so is answered like any other.
 absl::StatusOr<Response> Routes::Handle(const Request& request, const Match& match,
-                                        const std::vector<ServedDataset>& visible) {
+                                        const std::vector<ServedDataset>& visible, absl::Time start) {
   const size_t which = match.dataset.value_or(0);
+  const bool is_edit = match.route->right >= Right::kEdit;
+  const TimedReader rows(datasets_[which].dataset->table(), *options_.clock, start,
+                         is_edit ? absl::InfiniteDuration() : options_.limits.read_time_max);
   Service service{datasets_[which].name,
                   *datasets_[which].dataset,
                   *datasets_[which].editor,
@@ -85,6 +88,7 @@ absl::StatusOr<Response> Routes::Handle(const Request& request, const Match& mat
                   kept_[which].past_volumes,
                   kept_[which].node_meshes,
                   options_.limits,
+                  rows,
                   options_.public_url,
                   options_.web_folder,
                   *options_.clock,
@@ -116,7 +120,7 @@ Response Routes::Respond(Request& request, const absl::StatusOr<Match>& match, a
   if (!permission.decision.status.ok()) {
     return RefusalResponse(permission.decision, match->route->right, duration_ms());
   }
-  absl::StatusOr<Response> answer = Handle(request, *match, permission.visible);
+  absl::StatusOr<Response> answer = Handle(request, *match, permission.visible, start);
   return answer.ok() ? *std::move(answer) : ErrorResponse(answer.status(), duration_ms());
 }
 

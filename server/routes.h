@@ -65,7 +65,7 @@ class Routes {
   [[nodiscard]] Response Respond(Request& request, const absl::StatusOr<Match>& match, absl::Time start);
   [[nodiscard]] Permission Authorize(const Request& request, const Match& match) const;
   [[nodiscard]] absl::StatusOr<Response> Handle(const Request& request, const Match& match,
-                                                const std::vector<ServedDataset>& visible);
+                                                const std::vector<ServedDataset>& visible, absl::Time start);
 
   // What is kept of each dataset.
   struct Kept {

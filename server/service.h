@@ -23,6 +23,7 @@
 #include "server/request_values.h"
 #include "server/router.h"
 #include "server/served_dataset.h"
+#include "server/timed_reader.h"
 
 namespace cleave::server {
 
@@ -35,6 +36,7 @@ struct Service {
   PastVolumes& past_volumes;
   NodeMeshes& node_meshes;
   const RequestLimits& limits;
+  const TimedReader& rows;        // the dataset's, for look-ups; those of an edit have no limit of time
   const std::string& public_url;  // empty: the host that a request names
   const std::string& web_folder;  // of the pages; empty: there are none
   Clock& clock;
@@ -45,6 +47,14 @@ struct Service {
 
 // How clients reach this server: "http://host:8080".
 [[nodiscard]] std::string UrlOf(const Service& service, const Request& request);
+
+// The graph at a time: InfiniteFuture() for now. Of `rows`, so that reads end in time.
+[[nodiscard]] graph::GraphView ViewAt(const Service& service, absl::Time time);
+// ?bounds. INVALID_ARGUMENT also when they, or without them the whole volume, are larger than the limits allow.
+[[nodiscard]] absl::StatusOr<std::optional<Box>> CheckedBoundsOf(const Service& service, const Request& request);
+// INVALID_ARGUMENT when more L2 nodes lie below `node`, inside the box, than one answer may look at.
+[[nodiscard]] absl::Status CheckL2Nodes(const Service& service, const graph::GraphView& view, graph::NodeId node,
+                                        const std::optional<Box>& box);
 
 // The graph at ?timestamp. OUT_OF_RANGE for a time before the ingest.
 [[nodiscard]] absl::StatusOr<graph::GraphView> ViewOf(Service& service, const Request& request);
