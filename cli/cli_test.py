@@ -6,11 +6,14 @@ program is $CLEAVE_PROGRAM (or $CLEAVE_BINARY), else build/release/cleave. Where
 real cutout, a false merger of real neurites is made and split as well.
 """
 
+import http.server
 import json
 import os
 import re
 import shutil
 import subprocess
+import threading
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -128,9 +131,9 @@ def test_help_and_version():
 
 
 def test_every_option_of_the_server_stands_in_its_file(tmp_path):
-    options = re.findall(r"^  --([a-z-]+)", run("serve", "--help").stdout, re.MULTILINE)
+    options = re.findall(r"^  --([a-z0-9-]+)", run("serve", "--help").stdout, re.MULTILINE)
     text = (ROOT / "packaging/serve.yaml").read_text()
-    named = re.findall(r"^(?:# )?([a-z-]+): ", text, re.MULTILINE)
+    named = re.findall(r"^(?:# )?([a-z0-9-]+): ", text, re.MULTILINE)
     assert sorted(named) == sorted(set(options) - {"config", "json", "quiet"})
     labels = save(tmp_path / "labels.npy", blocks())
     init(tmp_path / "project", labels)
@@ -138,6 +141,63 @@ def test_every_option_of_the_server_stands_in_its_file(tmp_path):
     wrong.write_text("port: 1\nprot: 2\n")
     fail(USAGE, "serve", tmp_path / "project", "--config", wrong, says=[f"{wrong}, line 2", "no option 'prot'"])
     fail(NOT_FOUND, "serve", tmp_path / "project", "--config", tmp_path / "none.yaml", says="none.yaml")
+
+
+class AuthAnswers(http.server.BaseHTTPRequestHandler):
+    """An auth server that knows one user."""
+
+    def do_GET(self):
+        is_known = self.path == "/auth/api/v1/user/cache" and self.headers["Authorization"] == "Bearer ann"
+        user = {"id": 7, "email": "ann@a.org", "admin": False, "permissions_v2": {"retina": ["view"]}}
+        self.send_response(200 if is_known else 401)
+        self.end_headers()
+        self.wfile.write(json.dumps(user if is_known else {}).encode())
+
+    def log_message(self, *_):
+        pass
+
+
+def test_an_auth_server_decides_who_may_see_what(fused, tmp_path):
+    project = shutil.copytree(fused, tmp_path / "project")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), AuthAnswers) as auth:
+        threading.Thread(target=auth.serve_forever, daemon=True).start()
+        auth_url = f"http://127.0.0.1:{auth.server_port}/auth"
+        server = subprocess.Popen([str(PROGRAM), "serve", str(project), "--auth", auth_url, "--auth-dataset", "retina",
+                                   "--port", "0", "--json", "--quiet"], stdout=subprocess.PIPE, text=True)  # fmt: skip
+        try:
+            told = json.loads(server.stdout.readline())
+            assert told["access"] == "auth"
+            url = f"http://127.0.0.1:{told['port']}"
+
+            def ask(path, token=None, body=None):
+                headers = {"Authorization": f"Bearer {token}"} if token else {}
+                try:
+                    with urllib.request.urlopen(urllib.request.Request(url + path, body, headers), timeout=60) as answer:
+                        return answer.status, answer.headers, json.load(answer)
+                except urllib.error.HTTPError as error:
+                    return error.code, error.headers, json.load(error)
+
+            info = "/segmentation/table/graph/info"
+            realm = f'Bearer realm="{auth_url}/api/v1/authorize"'
+            assert ask("/auth_info")[2] == {"login_url": auth_url}
+            code, headers, _ = ask(info)
+            assert (code, headers["WWW-Authenticate"]) == (401, realm)
+            code, headers, _ = ask(info, "bob")
+            assert (code, headers["WWW-Authenticate"]) == (401, realm + ', error="invalid_token"')
+            assert ask(info, "ann")[0] == 200
+            assert ask("/segmentation/api/v1/table/graph/merge", "ann", b"[]")[0] == 403
+            assert ask("/cleave/api/v1/datasets", "ann")[2]["user"] == "ann@a.org"
+        finally:
+            server.terminate()
+            assert server.wait(60) == 0
+            auth.shutdown()
+    tokens = tmp_path / "tokens"
+    tokens.write_text("0123456789abcdef view ann\n")
+    serve = ["serve", project, "--port", "0"]
+    fail(USAGE, *serve, "--auth", "a.org", says=["--auth: expected http://HOST or https://HOST", "'a.org'"])
+    fail(USAGE, *serve, "--auth", "https://a.org", "--tokens", tokens, says="either --tokens or --auth")
+    fail(USAGE, *serve, "--auth-dataset", "retina", says="with --auth only")
+    fail(USAGE, *serve, f"b={project}", "--auth", "https://a.org", "--auth-dataset", "x", says="is for one project")
 
 
 def test_a_server_has_several_projects(fused, tmp_path):

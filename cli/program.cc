@@ -41,11 +41,11 @@ constexpr GroupText kGroups[] = {
     {"table", "Project", "Exchange a project's table with PyChunkedGraph",
      "cleave table dump demo --out demo.jsonl.zst\n"
      "cleave table load graph.jsonl.zst demo --segmentation file:///data/watershed/ --edges /data/edges"},
-    {"profile", "Try",
-     "Record an edit with all that it reads, and time it from there, after a change of the program",
+    {"profile", "Try", "Record an edit with all that it reads, and time it from there, after a change of the program",
      "cleave profile record demo slow-cut --source 120,80,12 --sink 131,84,12\n"
      "cleave profile replay slow-cut --stage \"voxel cut\" --runs 20"},
-    {"worker", "Serve", "Do what follows edits where no server does it", "cleave worker downsample demo\ncleave worker redis demo --redis redis://localhost"},
+    {"worker", "Serve", "Do what follows edits where no server does it",
+     "cleave worker downsample demo\ncleave worker redis demo --redis redis://localhost"},
     {"ocdbt", "Store", "Keep a versioned key-value store: an OCDBT database, TensorStore's format",
      "cleave ocdbt create store\ncleave ocdbt put store greeting hello\ncleave ocdbt versions store"},
 };

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <iostream>
 #include <system_error>
+#include <utility>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
@@ -60,6 +61,7 @@ class ServeCommand final : public Command {
     return {"serve", "Serve", "Answer the field's clients over HTTP, on this machine",
             "cleave serve demo --port 8080\n"
             "cleave serve demo --tokens tokens.txt --request-log requests.jsonl\n"
+            "cleave serve demo --auth https://global.example.org/auth --auth-dataset retina\n"
             "cleave serve retina=/data/retina_v3 cortex=/data/cortex --port 8080\n"
             "curl http://127.0.0.1:8080/segmentation/table/graph/info"};
   }
@@ -73,14 +75,22 @@ class ServeCommand final : public Command {
                    "YAML with any of the options below: 'port: 8080'. The command line counts first")
         ->type_name("FILE");
     app.add_option("--port", listen_.port, "TCP port; 0 takes any free one")->capture_default_str();
-    app.add_option("--address", listen_.address, "Address to listen on. Without --tokens whoever reaches it can edit")
+    app.add_option("--address", listen_.address,
+                   "Address to listen on. Without --tokens or --auth whoever reaches it can edit")
         ->capture_default_str();
     app.add_option("--public-url", options_.public_url,
                    "How clients reach this server, where it is not the host they ask for")
         ->type_name("URL");
     app.add_option("--tokens", tokens_, "Who may do what: lines 'TOKEN RIGHT USER', RIGHT is view, edit or admin")
         ->type_name("FILE");
-    app.add_flag("--open-data", options_.open_data, "With --tokens: voxels are read without one, as CloudVolume does");
+    app.add_option("--auth", auth_,
+                   "The auth server (middle_auth) that knows tokens and permissions, in place of --tokens")
+        ->type_name("URL");
+    app.add_option("--auth-dataset", auth_dataset_,
+                   "With --auth and one project: the dataset whose permissions count; without it, the project's name")
+        ->type_name("NAME");
+    app.add_flag("--open-data", options_.open_data,
+                 "With --tokens or --auth: voxels are read without a token, as CloudVolume does");
     app.add_option("--request-log", log_, "Append a line of JSON for every request; '-' is standard error")
         ->type_name("FILE");
     app.add_option("--web-folder", options_.web_folder,
@@ -104,6 +114,7 @@ class ServeCommand final : public Command {
     app.add_option("--body-mib-max", body_mib_max_, "The largest body of a request, in MiB")
         ->capture_default_str()
         ->check(CLI::Range(1, 1024));
+    RegisterLimits(app);
   }
 
   absl::Status Run(Console& console) override {
@@ -111,14 +122,16 @@ class ServeCommand final : public Command {
     if (!config_.empty()) {
       CLEAVE_RETURN_IF_ERROR(ApplyOptionFile(*app_, config_));
     }
-    if (!tokens_.empty()) {
-      CLEAVE_ASSIGN_OR_RETURN(options_.access, server::Access::ReadFile(tokens_));
-    }
+    CLEAVE_ASSIGN_OR_RETURN(options_.access, ReadAccess());
     std::unique_ptr<server::RequestLog> log;
     if (!log_.empty()) {
       CLEAVE_ASSIGN_OR_RETURN(log, server::RequestLog::Open(log_));
       options_.log = log.get();
     }
+    options_.limits.read_time_max =
+        read_seconds_max_ == 0 ? absl::InfiniteDuration() : absl::Seconds(read_seconds_max_);
+    options_.limits.bounds_voxels_max = bounds_megavoxels_max_ * 1'000'000;
+    options_.limits.file_bytes_max = static_cast<int64_t>(file_mib_max_) << 20;
     listen_.body_bytes_max = static_cast<uint64_t>(body_mib_max_) << 20;
     if (options_.web_folder.empty()) {
       options_.web_folder = BuiltWebFolder();
@@ -141,6 +154,51 @@ class ServeCommand final : public Command {
   }
 
  private:
+  absl::StatusOr<server::Access> ReadAccess() {
+    if (auth_.empty()) {
+      if (!auth_dataset_.empty()) {
+        return absl::InvalidArgumentError("--auth-dataset is of use with --auth only");
+      }
+      return tokens_.empty() ? server::Access() : server::Access::ReadFile(tokens_);
+    }
+    if (!tokens_.empty()) {
+      return absl::InvalidArgumentError("give either --tokens or --auth");
+    }
+    if (!auth_dataset_.empty() && projects_.size() > 1) {
+      return absl::InvalidArgumentError(
+          "--auth-dataset is for one project; of several, the permissions of each count by its name: NAME=PATH");
+    }
+    absl::StatusOr<server::HttpUrl> url = server::ParseHttpUrl(auth_);
+    if (!url.ok()) {
+      return Annotate(url.status(), "--auth");
+    }
+    server::MiddleAuthOptions options{.url = *std::move(url), .dataset = auth_dataset_};
+    options.on_change = [](const std::string& what) {
+      std::cerr << absl::StrCat("cleave: ", what, "\n") << std::flush;
+    };
+    return server::Access::From(std::move(options));
+  }
+
+  void RegisterLimits(CLI::App& app) {
+    const auto add = [&](const std::string& name, int64_t& value, int64_t min, const std::string& what) {
+      app.add_option("--" + name, value, what)->capture_default_str()->check(CLI::Range(min, int64_t{1} << 40));
+    };
+    server::RequestLimits& limits = options_.limits;
+    add("ids-max", limits.ids_max, 1, "The most ids that one request lists");
+    add("answer-ids-max", limits.answer_ids_max, 1, "The most ids that one answer holds");
+    add("points-max", limits.points_max, 2, "The most marked points of one side of an edit, or of a look-up");
+    add("l2-nodes-max", limits.l2_nodes_max, 1, "The most L2 nodes whose edges or contacts one answer is about");
+    add("history-roots-max", limits.history_roots_max, 1, "The most former objects that one answer is about");
+    add("bounds-megavoxels-max", bounds_megavoxels_max_, 0,
+        "The largest bounds of leaves, edges, contacts and manifests, in 1e6 voxels; 0: any");
+    app.add_option("--file-mib-max", file_mib_max_, "The most of one file of the store in one answer, in MiB")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1 << 20));
+    app.add_option("--read-seconds-max", read_seconds_max_, "How long rows are read for one look-up, in s; 0: any time")
+        ->capture_default_str()
+        ->check(CLI::Range(0, 86'400));
+  }
+
   using Downsampling = std::vector<std::unique_ptr<work::DownsampleService>>;
 
   absl::StatusOr<Downsampling> StartDownsampling(const std::vector<NamedProject>& projects, Console& console) {
@@ -176,7 +234,7 @@ class ServeCommand final : public Command {
                   {"port", port},
                   {"graph", projects[0].name},
                   {"datasets", datasets},
-                  {"access", options_.access.is_open() ? "open" : "tokens"}},
+                  {"access", std::string(options_.access.kind())}},
                  absl::StrCat("serving ", list, " on http://", listen_.address, ":", port, "; stop with Ctrl-C\n"));
   }
 
@@ -184,9 +242,14 @@ class ServeCommand final : public Command {
   std::vector<std::string> projects_;
   std::string config_;
   std::string tokens_;
+  std::string auth_;
+  std::string auth_dataset_;
   std::string log_;
   ServedRedis redis_;
   int body_mib_max_ = 64;
+  int read_seconds_max_ = 300;
+  int file_mib_max_ = 256;
+  int64_t bounds_megavoxels_max_ = 0;
   int downsample_memory_mib_ = 256;
   work::DownsampleServiceOptions downsample_;
   server::ListenOptions listen_;

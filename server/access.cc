@@ -4,6 +4,7 @@
 #include <fstream>
 #include <optional>
 #include <sstream>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -58,20 +59,6 @@ bool AreEqual(absl::string_view a, absl::string_view b) {
 
 }  // namespace
 
-absl::string_view Name(Right right) {
-  switch (right) {
-    case Right::kNone:
-      return "none";
-    case Right::kView:
-      return "view";
-    case Right::kEdit:
-      return "edit";
-    case Right::kAdmin:
-      return "admin";
-  }
-  return "";
-}
-
 absl::StatusOr<Access> Access::Parse(absl::string_view text) {
   Access access;
   int number = 0;
@@ -115,14 +102,27 @@ absl::StatusOr<Access> Access::ReadFile(const std::string& path) {
   return access.ok() ? access : Annotate(access.status(), path);
 }
 
-absl::StatusOr<std::string> Access::Authorize(const Request& request, Right needed) const {
-  if (is_open() || needed == Right::kNone) {
-    return kAnonymous;
+Access Access::From(MiddleAuthOptions options) {
+  Access access;
+  access.auth_ = std::make_shared<MiddleAuth>(std::move(options));
+  return access;
+}
+
+absl::string_view Access::kind() const { return auth_ != nullptr ? "auth" : tokens_.empty() ? "open" : "tokens"; }
+
+std::optional<std::string> Access::auth_url() const {
+  return auth_ != nullptr ? std::optional(auth_->url()) : std::nullopt;
+}
+
+Decision Access::Authorize(const Request& request, Right needed, const std::string& dataset) const {
+  if (needed == Right::kNone || kind() == "open") {
+    return {.status = absl::OkStatus(), .user = kAnonymous};
   }
   const absl::string_view given = TokenOf(request);
-  if (given.empty()) {
-    return absl::UnauthenticatedError("this server needs a token: Authorization: Bearer TOKEN");
-  }
+  return auth_ != nullptr ? auth_->Authorize(given, needed, dataset) : AuthorizeByList(given, needed);
+}
+
+Decision Access::AuthorizeByList(absl::string_view given, Right needed) const {
   const Token* found = nullptr;
   for (const Token& token : tokens_) {
     if (AreEqual(token.text, given)) {
@@ -130,13 +130,18 @@ absl::StatusOr<std::string> Access::Authorize(const Request& request, Right need
     }
   }
   if (found == nullptr) {
-    return absl::UnauthenticatedError("the token is not known here");
+    return {
+        .status = absl::UnauthenticatedError(given.empty() ? "this server needs a token: Authorization: Bearer TOKEN"
+                                                           : "the token is not known here"),
+        .user = "",
+        .challenge = "Bearer realm=\"cleave\""};
   }
   if (found->right < needed) {
-    return absl::PermissionDeniedError(
-        absl::StrCat("this needs the right '", Name(needed), "'; ", found->user, " has '", Name(found->right), "'"));
+    return {.status = absl::PermissionDeniedError(absl::StrCat("this needs the right '", Name(needed), "'; ",
+                                                               found->user, " has '", Name(found->right), "'")),
+            .user = found->user};
   }
-  return found->user;
+  return {.status = absl::OkStatus(), .user = found->user};
 }
 
 }  // namespace cleave::server

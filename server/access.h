@@ -1,6 +1,7 @@
 // Who may ask for what.
 //
-// Without a list of tokens everybody may do everything, as "anonymous". A list is a file of lines
+// Without a list of tokens or an auth server (middle_auth.h) everybody may do everything, as "anonymous". A list holds
+// for all datasets; it is a file of lines
 //
 //   TOKEN RIGHT USER
 //
@@ -8,22 +9,23 @@
 // operation log, and may hold spaces. Empty lines and lines that begin with '#' are skipped.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "server/decision.h"
 #include "server/http_message.h"
+#include "server/middle_auth.h"
 
 namespace cleave::server {
 
-enum class Right { kNone, kView, kEdit, kAdmin };
-[[nodiscard]] absl::string_view Name(Right right);
-
 inline constexpr size_t kTokenBytesMin = 16;
 
-// Immutable; safe from several threads.
+// Safe from several threads; copies share one auth server.
 class Access {
  public:
   // Open to everybody.
@@ -34,12 +36,17 @@ class Access {
   // The same from a file. NOT_FOUND when it cannot be read.
   [[nodiscard]] static absl::StatusOr<Access> ReadFile(const std::string& path);
 
-  [[nodiscard]] bool is_open() const { return tokens_.empty(); }
+  // As an auth server says.
+  [[nodiscard]] static Access From(MiddleAuthOptions options);
 
-  // The user's name. The token is looked for in "Authorization: Bearer TOKEN", ?middle_auth_token= and the cookie
-  // middle_auth_token, in this order. UNAUTHENTICATED without a token that is known, PERMISSION_DENIED when it has not
-  // this right.
-  [[nodiscard]] absl::StatusOr<std::string> Authorize(const Request& request, Right needed) const;
+  // "open", "tokens" or "auth".
+  [[nodiscard]] absl::string_view kind() const;
+  // Where clients get a token: {url}/api/v1/authorize; nullopt without an auth server.
+  [[nodiscard]] std::optional<std::string> auth_url() const;
+
+  // Whether who asks may do this with a dataset. The token is looked for in "Authorization: Bearer TOKEN",
+  // ?middle_auth_token= and the cookie middle_auth_token, in this order. May wait for the auth server.
+  [[nodiscard]] Decision Authorize(const Request& request, Right needed, const std::string& dataset) const;
 
  private:
   struct Token {
@@ -47,7 +54,9 @@ class Access {
     Right right = Right::kView;
     std::string user;
   };
+  [[nodiscard]] Decision AuthorizeByList(absl::string_view given, Right needed) const;
   std::vector<Token> tokens_;
+  std::shared_ptr<MiddleAuth> auth_;
 };
 
 }  // namespace cleave::server

@@ -25,34 +25,43 @@ Request With(const std::string& header, const std::string& value) {
   return request;
 }
 
+std::string UserOf(const Access& access, const Request& request, Right needed) {
+  const Decision decision = access.Authorize(request, needed, "graph");
+  return decision.status.ok() ? decision.user : decision.status.ToString();
+}
+
+absl::Status StatusOf(const Access& access, const Request& request, Right needed) {
+  return access.Authorize(request, needed, "graph").status;
+}
+
 TEST(Access, WithoutAListEverybodyMayDoEverything) {
-  EXPECT_TRUE(Access().is_open());
-  EXPECT_EQ(Access().Authorize(Request{}, Right::kAdmin).value(), "anonymous");
+  EXPECT_EQ(Access().kind(), "open");
+  EXPECT_EQ(UserOf(Access(), Request{}, Right::kAdmin), "anonymous");
 }
 
 TEST(Access, TokensAreFoundWhereverClientsPutThem) {
   const Access access = TwoUsers();
   const std::string bearer = absl::StrCat("Bearer ", kBob);
-  EXPECT_EQ(access.Authorize(With("authorization", bearer), Right::kEdit).value(), "bob");
-  EXPECT_EQ(access.Authorize(With("authorization", absl::StrCat("bearer  ", kAnn)), Right::kView).value(), "Ann A.");
-  EXPECT_EQ(
-      access.Authorize(With("cookie", absl::StrCat("a=b; middle_auth_token=\"", kBob, "\"")), Right::kView).value(),
-      "bob");
+  EXPECT_EQ(UserOf(access, With("authorization", bearer), Right::kEdit), "bob");
+  EXPECT_EQ(UserOf(access, With("authorization", absl::StrCat("bearer  ", kAnn)), Right::kView), "Ann A.");
+  EXPECT_EQ(UserOf(access, With("cookie", absl::StrCat("a=b; middle_auth_token=\"", kBob, "\"")), Right::kView), "bob");
   Request query;
   query.query["middle_auth_token"] = kAnn;
-  EXPECT_EQ(access.Authorize(query, Right::kView).value(), "Ann A.");
+  EXPECT_EQ(UserOf(access, query, Right::kView), "Ann A.");
 }
 
 TEST(Access, RightsHoldThoseBelow) {
   const Access access = TwoUsers();
   const Request ann = With("authorization", absl::StrCat("Bearer ", kAnn));
   const Request bob = With("authorization", absl::StrCat("Bearer ", kBob));
-  EXPECT_TRUE(absl::IsPermissionDenied(access.Authorize(ann, Right::kEdit).status()));
-  EXPECT_TRUE(absl::IsPermissionDenied(access.Authorize(bob, Right::kAdmin).status()));
-  EXPECT_TRUE(access.Authorize(bob, Right::kView).ok());
-  EXPECT_TRUE(absl::IsUnauthenticated(access.Authorize(Request{}, Right::kView).status()));
-  EXPECT_TRUE(absl::IsUnauthenticated(access.Authorize(With("authorization", "Bearer x"), Right::kView).status()));
-  EXPECT_TRUE(access.Authorize(Request{}, Right::kNone).ok());
+  EXPECT_TRUE(absl::IsPermissionDenied(StatusOf(access, ann, Right::kEdit)));
+  EXPECT_TRUE(absl::IsPermissionDenied(StatusOf(access, bob, Right::kAdmin)));
+  EXPECT_TRUE(StatusOf(access, bob, Right::kView).ok());
+  EXPECT_TRUE(absl::IsUnauthenticated(StatusOf(access, Request{}, Right::kView)));
+  EXPECT_TRUE(absl::IsUnauthenticated(StatusOf(access, With("authorization", "Bearer x"), Right::kView)));
+  EXPECT_TRUE(StatusOf(access, Request{}, Right::kNone).ok());
+  EXPECT_EQ(access.kind(), "tokens");
+  EXPECT_EQ(access.Authorize(Request{}, Right::kView, "graph").challenge, "Bearer realm=\"cleave\"");
 }
 
 TEST(Access, AMistakeInTheListIsNamed) {

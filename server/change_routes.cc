@@ -20,15 +20,15 @@ absl::StatusOr<edit::ChangeLog> WholeChangeLog(Service& service, edit::ChangeQue
   edit::ChangeLog whole;
   std::map<graph::OperationId, edit::ObjectChange> changes;
   do {
-    CLEAVE_ASSIGN_OR_RETURN(edit::ChangeLog part,
-                            edit::ReadChangeLog(service.dataset.Now(), service.dataset.meta().ingested, query));
+    CLEAVE_ASSIGN_OR_RETURN(edit::ChangeLog part, edit::ReadChangeLog(ViewAt(service, absl::InfiniteFuture()),
+                                                                      service.dataset.meta().ingested, query));
     for (edit::ObjectChange& change : part.changes) {
       changes.emplace(change.operation.id, std::move(change));
     }
     whole.past_roots.insert(whole.past_roots.end(), part.past_roots.begin(), part.past_roots.end());
     if (std::ssize(whole.past_roots) > service.limits.history_roots_max) {
-      return absl::InvalidArgumentError(absl::StrCat("the object has more than ", service.limits.history_roots_max,
-                                                     " former objects; ask with a later timestamp"));
+      return LimitError(absl::StrCat("the object has ", whole.past_roots.size(), " former objects, or more"),
+                        service.limits.history_roots_max, "history-roots-max", "ask with a later timestamp");
     }
     query.continue_from = std::move(part.continue_from);
   } while (!query.continue_from.empty());

@@ -54,10 +54,27 @@ absl::StatusOr<Response> AnswerPastData(Service& service, const Call& call) {
   return PlainFileAnswer(call.request, *segmentation, call.parts[1]);
 }
 
+constexpr uint64_t kOffsetMax = uint64_t{1} << 62;
+
+// Files of a store, which may be large.
+struct Files {
+  const store::Store& store;
+  const RequestLimits& limits;
+
+  [[nodiscard]] uint64_t bytes_max() const { return static_cast<uint64_t>(limits.file_bytes_max); }
+  [[nodiscard]] absl::Status TooLarge(absl::string_view what) const {
+    return LimitError(absl::StrCat(what, " has more bytes than one answer holds"), limits.file_bytes_max,
+                      "file-mib-max", "ask for a smaller part, with Range");
+  }
+};
+
 // A part of a file that may be large: no more than the part is read. The file's size is told where that shows it.
-absl::StatusOr<Response> RawPart(const store::Store& files, const std::string& key, uint64_t begin,
+absl::StatusOr<Response> RawPart(const Files& files, const std::string& key, uint64_t begin,
                                  std::optional<uint64_t> end) {
-  absl::StatusOr<store::ReadResult> read = files.Read(key, {.range = {.begin = begin, .end = end}});
+  // A byte beyond what is allowed shows that there is more.
+  const uint64_t end_read = std::min(end.value_or(UINT64_MAX), std::min(begin, kOffsetMax) + files.bytes_max() + 1);
+  absl::StatusOr<store::ReadResult> read =
+      files.store.Read(key, {.range = {.begin = begin, .end = std::max(begin, end_read)}});
   const bool is_beyond =
       absl::IsOutOfRange(read.status()) || (read.ok() && read->value.has_value() && read->value->empty());
   if (is_beyond) {
@@ -68,6 +85,9 @@ absl::StatusOr<Response> RawPart(const store::Store& files, const std::string& k
     return NoFile(key);
   }
   const uint64_t size = read->value->size();
+  if (size > files.bytes_max()) {
+    return files.TooLarge(absl::StrCat(key, " from byte ", begin, " on"));
+  }
   const bool is_last = !end.has_value() || size < *end - begin;
   Response response;
   response.code = 206;
@@ -81,11 +101,11 @@ absl::StatusOr<Response> RawPart(const store::Store& files, const std::string& k
   return response;
 }
 
-absl::StatusOr<Response> RawFileAnswer(const Request& request, const store::Store& files, absl::string_view name) {
+absl::StatusOr<Response> RawFileAnswer(const Request& request, const Files& files, absl::string_view name) {
   const std::string key = WithoutDoubleSlashes(name);
   CLEAVE_RETURN_IF_ERROR(store::ValidateKey(key));
   if (!HeaderOf(request, "if-none-match").empty()) {
-    CLEAVE_ASSIGN_OR_RETURN(const store::ReadResult read, files.Read(key, {.range = {.begin = 0, .end = 0}}));
+    CLEAVE_ASSIGN_OR_RETURN(const store::ReadResult read, files.store.Read(key, {.range = {.begin = 0, .end = 0}}));
     if (read.value.has_value() && IsKnown(request, TagOf(read.generation))) {
       return NotModified(TagOf(read.generation));
     }
@@ -94,9 +114,13 @@ absl::StatusOr<Response> RawFileAnswer(const Request& request, const store::Stor
   if (range.has_value() && range->begin.has_value()) {
     return RawPart(files, key, *range->begin, range->end);
   }
-  CLEAVE_ASSIGN_OR_RETURN(store::ReadResult read, files.Read(key));
+  CLEAVE_ASSIGN_OR_RETURN(store::ReadResult read,
+                          files.store.Read(key, {.range = {.begin = 0, .end = files.bytes_max() + 1}}));
   if (!read.value.has_value()) {
     return NoFile(key);
+  }
+  if (read.value->size() > files.bytes_max()) {
+    return files.TooLarge(key);
   }
   Response response = FileResponse(request, *std::move(read.value), TagOf(read.generation));
   response.may_compress = false;  // it is already
@@ -105,7 +129,7 @@ absl::StatusOr<Response> RawFileAnswer(const Request& request, const store::Stor
 
 absl::StatusOr<Response> AnswerForkFile(Service& service, const Call& call) {
   CLEAVE_ASSIGN_OR_RETURN(const store::Store* files, service.dataset.ForkFiles());
-  return RawFileAnswer(call.request, *files, call.parts[0]);
+  return RawFileAnswer(call.request, {*files, service.limits}, call.parts[0]);
 }
 
 // Each dataset has a base of its own, so with several the path must name one.
@@ -113,11 +137,11 @@ absl::StatusOr<Response> AnswerOnlyBaseFile(Service& service, const Call& call) 
   if (service.datasets.size() > 1) {
     return absl::NotFoundError("several graphs are served here; the base of one is at /base/GRAPH/");
   }
-  return RawFileAnswer(call.request, service.dataset.base_files(), call.parts[0]);
+  return RawFileAnswer(call.request, {service.dataset.base_files(), service.limits}, call.parts[0]);
 }
 
 absl::StatusOr<Response> AnswerBaseFile(Service& service, const Call& call) {
-  return RawFileAnswer(call.request, service.dataset.base_files(), call.parts[0]);
+  return RawFileAnswer(call.request, {service.dataset.base_files(), service.limits}, call.parts[0]);
 }
 
 }  // namespace

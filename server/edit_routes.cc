@@ -95,6 +95,11 @@ absl::StatusOr<Response> AnswerPreview(Service& service, const Call& call) {
                          {"reason", std::string(report.status().message())}});
   }
   CLEAVE_RETURN_IF_ERROR(report.status());
+  size_t id_count = 0;
+  for (const std::vector<graph::NodeId>& component : report->supervoxel_components) {
+    id_count += component.size();
+  }
+  CLEAVE_RETURN_IF_ERROR(CheckAnswerIds(service.limits, id_count));
   json components = json::array();
   for (const std::vector<graph::NodeId>& component : report->supervoxel_components) {
     components.push_back(IdsJson(component, WantsText(call.request)));

@@ -37,13 +37,13 @@ std::string RequestId(absl::string_view given) {
   return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(bytes), sizeof(bytes)));
 }
 
+}  // namespace
+
 Request RequestOf(http::request<http::string_body> message) {
   Request request;
   request.method = std::string(message.method_string());
-  const std::string target(message.target());
-  const size_t mark = target.find('?');
-  request.path = PercentDecode(target.substr(0, mark), Plus::kLiteral);
-  request.query = ParseQuery(mark == std::string::npos ? "" : target.substr(mark + 1));
+  const auto target = message.target();
+  SetTarget(request, absl::string_view(target.data(), target.size()));
   for (const auto& field : message) {
     const auto name = field.name_string();
     const auto value = field.value();
@@ -55,6 +55,8 @@ Request RequestOf(http::request<http::string_body> message) {
   request.body = std::move(message.body());
   return request;
 }
+
+namespace {
 
 // What a browser needs to read any answer from any page, errors included. A preflight's wishes are granted as asked.
 template <typename Message>
@@ -100,8 +102,10 @@ void HttpConnection::ReadBody() {
 void HttpConnection::Refuse(ErrorCode error) {
   keep_alive_ = false;
   if (error == http::error::body_limit) {
-    return Write(
-        {}, ErrorResponse(413, absl::StrCat("the body is larger than ", context_.options.body_bytes_max, " bytes"), 0));
+    return Write({}, ErrorResponse(413,
+                                   absl::StrCat("the body is larger than ", context_.options.body_bytes_max,
+                                                " bytes, which is the most (--body-mib-max)"),
+                                   0));
   }
   if (error == http::error::header_limit) {
     return Write({}, ErrorResponse(431, absl::StrCat("the headers are larger than ", kHeaderBytesMax, " bytes"), 0));
@@ -139,7 +143,11 @@ void HttpConnection::AnswerInflated(Request request, bool is_options) {
   if (absl::EqualsIgnoreCase(HeaderOf(request, "content-encoding"), "gzip")) {
     std::optional<std::string> body = Inflate(request.body, context_.options.body_bytes_max);
     if (!body) {
-      return Write(request, ErrorResponse(400, "the compressed body is damaged or too large", 0));
+      return Write(request, ErrorResponse(400,
+                                          absl::StrCat("the compressed body is damaged, or inflated larger than ",
+                                                       context_.options.body_bytes_max,
+                                                       " bytes, which is the most (--body-mib-max)"),
+                                          0));
     }
     request.body = *std::move(body);
   }

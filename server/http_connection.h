@@ -30,6 +30,9 @@ struct ConnectionContext {
   std::atomic<bool> stopping = false;       // each connection then ends with its next answer
 };
 
+// A message as the routes see it. Its id is the client's own, where that fits into a line of a log.
+[[nodiscard]] Request RequestOf(boost::beast::http::request<boost::beast::http::string_body> message);
+
 class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
  public:
   HttpConnection(boost::asio::ip::tcp::socket socket, ConnectionContext& context)

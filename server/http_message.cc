@@ -19,6 +19,7 @@ int HttpCode(const absl::Status& status) {
     case absl::StatusCode::kOutOfRange:
     case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kAborted:
+    case absl::StatusCode::kDeadlineExceeded:
       return 400;
     case absl::StatusCode::kUnauthenticated:
       return 401;
@@ -54,9 +55,6 @@ Response ErrorResponse(int code, absl::string_view message, double duration_ms) 
   Response response;
   response.code = code;
   response.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  if (code == 401) {
-    response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"cleave\"");
-  }
   return response;
 }
 
@@ -86,6 +84,12 @@ std::map<std::string, std::string> ParseQuery(absl::string_view text) {
     query[PercentDecode(pair.first, Plus::kSpace)] = PercentDecode(pair.second, Plus::kSpace);
   }
   return query;
+}
+
+void SetTarget(Request& request, absl::string_view target) {
+  const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(target, absl::MaxSplits('?', 1));
+  request.path = PercentDecode(parts.first, Plus::kLiteral);
+  request.query = ParseQuery(parts.second);
 }
 
 }  // namespace cleave::server

@@ -42,14 +42,16 @@ struct Response {
 [[nodiscard]] const std::string* QueryOf(const Request& request, const std::string& name);
 
 // The field's error object: {"timestamp", "duration", "code", "message"}, where duration is ms since the request came.
-// Bad input, a refused precondition and a lost lock are 400, a missing or unknown token 401, a right that it lacks 403,
-// unknown things 404, what is not built 501, all else 500. Never 429, 502, 503 or 504: clients repeat such requests by
-// themselves, edits included.
+// Bad input, a refused precondition, a lost lock and a limit are 400, a missing or unknown token 401, a right that it
+// lacks 403, unknown things 404, what is not built 501, all else 500. Never 429, 502, 503 or 504: clients repeat such
+// requests by themselves, edits included. (Look-ups may be 503: decision.h.)
 [[nodiscard]] Response ErrorResponse(const absl::Status& status, double duration_ms);
 [[nodiscard]] Response ErrorResponse(int code, absl::string_view message, double duration_ms);
 
 // "a=1&b=x%20y" in parts.
 [[nodiscard]] std::map<std::string, std::string> ParseQuery(absl::string_view text);
+// The path and the query of what stands in the first line of a request: "/a%20b?c=1".
+void SetTarget(Request& request, absl::string_view target);
 // Percent escapes resolved; '+' becomes a space when `plus_is_space`. Broken escapes stay as they are.
 enum class Plus { kLiteral, kSpace };
 [[nodiscard]] std::string PercentDecode(absl::string_view text, Plus plus);

@@ -93,6 +93,14 @@ absl::StatusOr<Response> AnswerInfo(Service& service, const Call& call) {
   return JsonResponse(info);
 }
 
+// Where Neuroglancer (middleauth+https://) sends a user for a token: to {login_url}/api/v1/authorize.
+absl::StatusOr<Response> AnswerAuthInfo(Service& service, const Call& /*call*/) {
+  if (!service.auth_url.has_value()) {
+    return absl::NotFoundError("this server asks no auth server; give graphene:// without middleauth+");
+  }
+  return JsonResponse({{"login_url", *service.auth_url}});
+}
+
 absl::StatusOr<Response> AnswerHealth(Service& /*service*/, const Call& /*call*/) { return TextResponse("ok\n"); }
 
 // What nearly every answer needs: rows can be read, and voxels. Returns how many edits are in flight.
@@ -116,6 +124,9 @@ absl::StatusOr<Response> AnswerReady(Service& service, const Call& /*call*/) {
 }
 
 absl::StatusOr<Response> AnswerMetrics(Service& service, const Call& /*call*/) {
+  if (service.visible.size() < service.datasets.size()) {
+    return absl::PermissionDeniedError("metrics are about all graphs here; this needs the right 'view' for each");
+  }
   Response response = TextResponse(service.metrics.Text());
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return response;
@@ -126,7 +137,8 @@ absl::StatusOr<Response> AnswerMetrics(Service& service, const Call& /*call*/) {
 std::vector<Route> HealthRoutes() {
   return {{"GET", "/healthz", Right::kNone, AnswerHealth},
           {"GET", "/readyz", Right::kNone, AnswerReady},
-          {"GET", "/metrics", Right::kView, AnswerMetrics}};
+          {"GET", "/metrics", Right::kView, AnswerMetrics},
+          {"GET", "/auth_info", Right::kNone, AnswerAuthInfo}};
 }
 
 std::vector<Route> InfoRoutes() {

@@ -19,13 +19,13 @@ using nlohmann::json;
 constexpr int64_t kOperationsOfPage = 10'000;
 
 absl::Status TooLong(const RequestLimits& limits) {
-  return absl::InvalidArgumentError(absl::StrCat("the history has more than ", limits.history_roots_max,
-                                                 " objects; ask for a shorter time, or for fewer objects"));
+  return LimitError("the history has more objects than that", limits.history_roots_max, "history-roots-max",
+                    "ask for a shorter time, or for fewer objects");
 }
 
 // The whole of a lineage that is read in parts.
 absl::StatusOr<graph::Lineage> WholeLineage(Service& service, graph::LineageQuery query) {
-  const graph::GraphView view = service.dataset.Now();
+  const graph::GraphView view = ViewAt(service, absl::InfiniteFuture());
   graph::Lineage whole;
   absl::flat_hash_set<NodeId> seen;
   absl::flat_hash_set<graph::EdgeEnds> linked;
@@ -95,7 +95,7 @@ absl::StatusOr<Response> AnswerPastIds(Service& service, const Call& call) {
   CLEAVE_ASSIGN_OR_RETURN(const auto future, TimeOf(call.request, "timestamp_future"));
   CLEAVE_ASSIGN_OR_RETURN(
       const graph::PastFutureIds ids,
-      graph::MapPastFuture(service.dataset.Now(), roots, past.value_or(absl::InfinitePast()),
+      graph::MapPastFuture(ViewAt(service, absl::InfiniteFuture()), roots, past.value_or(absl::InfinitePast()),
                            future.value_or(absl::InfiniteFuture()), service.limits.history_roots_max));
   if (ids.is_cut) {
     return TooLong(service.limits);
@@ -122,10 +122,11 @@ absl::StatusOr<Response> AnswerDeltaRoots(Service& service, const Call& call) {
   std::vector<NodeId> new_roots;
   std::optional<graph::OperationId> from = graph::OperationId{};
   while (from.has_value()) {
-    CLEAVE_ASSIGN_OR_RETURN(const edit::DeltaRoots page,
-                            edit::ReadDeltaRoots(service.dataset.Now(), window, *from, kOperationsOfPage));
+    CLEAVE_ASSIGN_OR_RETURN(const edit::DeltaRoots page, edit::ReadDeltaRoots(ViewAt(service, absl::InfiniteFuture()),
+                                                                              window, *from, kOperationsOfPage));
     old_roots.insert(old_roots.end(), page.old_roots.begin(), page.old_roots.end());
     new_roots.insert(new_roots.end(), page.new_roots.begin(), page.new_roots.end());
+    CLEAVE_RETURN_IF_ERROR(CheckAnswerIds(service.limits, old_roots.size() + new_roots.size()));
     from = page.next;
   }
   std::ranges::sort(old_roots);

@@ -51,14 +51,15 @@ absl::StatusOr<Response> AnswerManifest(Service& service, const Call& call) {
   const std::vector<std::string> words = absl::StrSplit(call.parts[0], ':');
   CLEAVE_ASSIGN_OR_RETURN(const NodeId id, NodeOf(service, words[0]));
   graph::Descent descent{.stop_layer = graph::kL2Layer};
-  CLEAVE_ASSIGN_OR_RETURN(descent.box, BoundsOf(call.request));
+  CLEAVE_ASSIGN_OR_RETURN(descent.box, CheckedBoundsOf(service, call.request));
   if (service.dataset.layout().LayerOf(id) < graph::kL2Layer) {
     return absl::InvalidArgumentError(absl::StrCat("supervoxel ", Value(id), " has no mesh; ask for its L2 node"));
   }
-  const graph::GraphView view = service.dataset.Now();
+  const graph::GraphView view = ViewAt(service, absl::InfiniteFuture());
   CLEAVE_RETURN_IF_ERROR(RequireNode(view, id));
   const NodeId one[] = {id};
   CLEAVE_ASSIGN_OR_RETURN(const auto l2_nodes, graph::Descendants(view, one, descent));
+  CLEAVE_RETURN_IF_ERROR(CheckAnswerIds(service.limits, l2_nodes[0].size()));
   return JsonResponse(ManifestJson(service, call, l2_nodes[0]));
 }
 

@@ -1,5 +1,7 @@
 // What holds objects together, and what they touch: edges, the L2 graph, paths, contacts.
+#include <map>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -27,14 +29,9 @@ struct PartOfNode {
 // INVALID_ARGUMENT for a part of more L2 nodes than one answer may hold.
 absl::StatusOr<PartOfNode> PartOf(Service& service, const Call& call) {
   CLEAVE_ASSIGN_OR_RETURN(const NodeId id, NodeOf(service, call.parts[0]));
-  CLEAVE_ASSIGN_OR_RETURN(const std::optional<Box> box, BoundsOf(call.request));
+  CLEAVE_ASSIGN_OR_RETURN(const std::optional<Box> box, CheckedBoundsOf(service, call.request));
   CLEAVE_ASSIGN_OR_RETURN(const graph::GraphView view, ViewFor(service, call.request, id));
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> l2_nodes, view.L2Nodes(id, box));
-  if (std::ssize(l2_nodes) > service.limits.l2_nodes_max) {
-    return absl::InvalidArgumentError(absl::StrCat("the node has ", l2_nodes.size(), " L2 nodes within the bounds; ",
-                                                   service.limits.l2_nodes_max,
-                                                   " are allowed: ask with (smaller) bounds"));
-  }
+  CLEAVE_RETURN_IF_ERROR(CheckL2Nodes(service, view, id, box));
   return PartOfNode{id, box, view};
 }
 
@@ -50,6 +47,7 @@ absl::StatusOr<Response> AnswerSubgraph(Service& service, const Call& call) {
   CLEAVE_ASSIGN_OR_RETURN(const auto edges,
                           graph::EdgesBelow(part.view, service.dataset.edges(), one, part.box,
                                             internal_only ? graph::EdgeExtent::kInternal : graph::EdgeExtent::kAll));
+  CLEAVE_RETURN_IF_ERROR(CheckAnswerIds(service.limits, 2 * edges.size()));
   json nodes = json::array();
   json areas = json::array();
   std::string affinities;
@@ -68,6 +66,7 @@ absl::StatusOr<Response> AnswerSubgraph(Service& service, const Call& call) {
 absl::StatusOr<Response> AnswerL2Graph(Service& service, const Call& call) {
   CLEAVE_ASSIGN_OR_RETURN(const PartOfNode part, PartOf(service, call));
   CLEAVE_ASSIGN_OR_RETURN(const auto edges, graph::L2Graph(part.view, part.id, part.box));
+  CLEAVE_RETURN_IF_ERROR(CheckAnswerIds(service.limits, 2 * edges.size()));
   json list = json::array();
   for (const graph::EdgeEnds& edge : edges) {
     list.push_back({IdJson(edge.node1, WantsText(call.request)), IdJson(edge.node2, WantsText(call.request))});
@@ -124,12 +123,24 @@ absl::StatusOr<Response> AnswerSupervoxels(Service& service, const Call& call) {
   return JsonResponse(IdsJson(supervoxels, WantsText(call.request)));
 }
 
+size_t CountIds(const std::map<NodeId, std::vector<graph::ContactSite>>& contacts) {
+  size_t count = contacts.size();
+  for (const auto& [partner, sites] : contacts) {
+    for (const graph::ContactSite& site : sites) {
+      count += site.partner_supervoxels.size() + site.own_supervoxels.size();
+    }
+  }
+  return count;
+}
+
 // {"PARTNER": [{"area", "partner_supervoxels", "own_supervoxels"}, ...]}: keys that are ids, as CAVEclient needs them.
 absl::StatusOr<Response> ContactAnswer(Service& service, const Call& call, graph::ContactQuery query) {
   CLEAVE_ASSIGN_OR_RETURN(const NodeId root, NodeOf(service, call.parts[0]));
-  CLEAVE_ASSIGN_OR_RETURN(query.box, BoundsOf(call.request));
+  CLEAVE_ASSIGN_OR_RETURN(query.box, CheckedBoundsOf(service, call.request));
   CLEAVE_ASSIGN_OR_RETURN(const graph::GraphView view, ViewOf(service, call.request));
+  CLEAVE_RETURN_IF_ERROR(CheckL2Nodes(service, view, root, query.box));
   CLEAVE_ASSIGN_OR_RETURN(const auto contacts, graph::ContactSites(view, service.dataset.edges(), root, query));
+  CLEAVE_RETURN_IF_ERROR(CheckAnswerIds(service.limits, CountIds(contacts)));
   const bool as_text = WantsText(call.request);
   json body = json::object();
   for (const auto& [partner, sites] : contacts) {

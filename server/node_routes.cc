@@ -83,12 +83,13 @@ absl::StatusOr<Response> AnswerChildren(Service& service, const Call& call) {
   if (children[0].empty() && view.layout().LayerOf(id) > graph::kSupervoxelLayer) {
     CLEAVE_RETURN_IF_ERROR(RequireNode(view, id));
   }
+  CLEAVE_RETURN_IF_ERROR(CheckAnswerIds(service.limits, children[0].size()));
   return JsonResponse({{"children_ids", IdsJson(children[0], WantsText(call.request))}});
 }
 
 absl::StatusOr<graph::Descent> DescentOf(const Service& service, const Request& request) {
   graph::Descent descent;
-  CLEAVE_ASSIGN_OR_RETURN(descent.box, BoundsOf(request));
+  CLEAVE_ASSIGN_OR_RETURN(descent.box, CheckedBoundsOf(service, request));
   CLEAVE_ASSIGN_OR_RETURN(descent.stop_layer, StopLayerOf(request, graph::kSupervoxelLayer, LayerCount(service)));
   return descent;
 }
@@ -103,6 +104,7 @@ absl::StatusOr<Response> AnswerLeaves(Service& service, const Call& call) {
   if (leaves[0].empty()) {
     CLEAVE_RETURN_IF_ERROR(RequireNode(view, id));
   }
+  CLEAVE_RETURN_IF_ERROR(CheckAnswerIds(service.limits, leaves[0].size()));
   return JsonResponse({{"leaf_ids", IdsJson(leaves[0], WantsText(call.request))}});
 }
 
@@ -115,6 +117,11 @@ absl::StatusOr<Response> AnswerLeavesMany(Service& service, const Call& call) {
     CLEAVE_RETURN_IF_ERROR(view.layout().Validate(id));
   }
   CLEAVE_ASSIGN_OR_RETURN(const auto leaves, graph::Descendants(view, ids, descent));
+  size_t id_count = 0;
+  for (const std::vector<NodeId>& list : leaves) {
+    id_count += list.size();
+  }
+  CLEAVE_RETURN_IF_ERROR(CheckAnswerIds(service.limits, id_count));
   json body = json::object();
   for (size_t i = 0; i < ids.size(); ++i) {
     body[graph::ToString(ids[i])] = IdsJson(leaves[i], WantsText(call.request));
@@ -129,6 +136,7 @@ absl::StatusOr<Response> AnswerCoveringNodes(Service& service, const Call& call)
     CLEAVE_RETURN_IF_ERROR(view.layout().Validate(id));
   }
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> nodes, graph::MinimalCoveringNodes(view, ids));
+  CLEAVE_RETURN_IF_ERROR(CheckAnswerIds(service.limits, nodes.size()));
   return FlagOf(call.request, "as_array", false) ? BinaryResponse(nodes)
                                                  : JsonResponse(IdsJson(nodes, WantsText(call.request)));
 }
@@ -148,6 +156,7 @@ absl::StatusOr<std::vector<NodeId>> ChunkPairs(Service& service, const Call& cal
       pairs.insert(pairs.end(), {l2.node, supervoxel});
     }
   }
+  CLEAVE_RETURN_IF_ERROR(CheckAnswerIds(service.limits, pairs.size()));
   return pairs;
 }
 

@@ -43,7 +43,7 @@ json DetailJson(const edit::DetailValue& value, bool as_text) {
 
 absl::StatusOr<Response> AnswerDetails(Service& service, const Call& call) {
   CLEAVE_ASSIGN_OR_RETURN(const auto ids, OperationsOf(call.request, "operation_ids", service.limits));
-  CLEAVE_ASSIGN_OR_RETURN(const auto details, edit::ReadOperationDetails(service.dataset.table(), ids));
+  CLEAVE_ASSIGN_OR_RETURN(const auto details, edit::ReadOperationDetails(service.rows, ids));
   json body = json::object();
   for (const auto& [id, columns] : details) {
     json& operation = body[graph::ToString(id)];
@@ -63,21 +63,24 @@ struct LogQuestion {
 };
 absl::StatusOr<std::vector<edit::OperationRecord>> WholeLog(Service& service, const LogQuestion& question) {
   std::vector<edit::OperationRecord> whole;
+  size_t id_count = 0;
   std::optional<graph::OperationId> from = graph::OperationId{};
   while (from.has_value()) {
     edit::LogPage page;
     if (question.user == nullptr) {
-      CLEAVE_ASSIGN_OR_RETURN(page,
-                              edit::ReadLogPage(service.dataset.table(), question.window, *from, kOperationsRead));
+      CLEAVE_ASSIGN_OR_RETURN(page, edit::ReadLogPage(service.rows, question.window, *from, kOperationsRead));
     } else {
-      CLEAVE_ASSIGN_OR_RETURN(
-          page, edit::ReadUserOperations(service.dataset.table(), {.user = *question.user,
-                                                                   .window = question.window,
-                                                                   .include_undone = question.include_undone,
-                                                                   .from = *from,
-                                                                   .operations_max = kOperationsRead}));
+      CLEAVE_ASSIGN_OR_RETURN(page, edit::ReadUserOperations(service.rows, {.user = *question.user,
+                                                                            .window = question.window,
+                                                                            .include_undone = question.include_undone,
+                                                                            .from = *from,
+                                                                            .operations_max = kOperationsRead}));
     }
-    std::ranges::move(page.operations, std::back_inserter(whole));
+    for (edit::OperationRecord& operation : page.operations) {
+      id_count += 1 + operation.new_roots.size();
+      whole.push_back(std::move(operation));
+    }
+    CLEAVE_RETURN_IF_ERROR(CheckAnswerIds(service.limits, id_count));
     from = page.next;
   }
   return whole;

@@ -60,10 +60,10 @@ absl::StatusOr<Response> AnswerOperations(Service& service, const Call& call) {
   if (limit < 1 || limit > kOperationsShownMax) {
     return absl::InvalidArgumentError(absl::StrCat("limit must be from 1 to ", kOperationsShownMax));
   }
-  CLEAVE_ASSIGN_OR_RETURN(const auto records, edit::ReadNewestOperations(service.dataset.table(),
-                                                                         {.after = graph::OperationId{after},
-                                                                          .before = graph::OperationId{before}},
-                                                                         static_cast<int64_t>(limit)));
+  CLEAVE_ASSIGN_OR_RETURN(const auto records,
+                          edit::ReadNewestOperations(
+                              service.rows, {.after = graph::OperationId{after}, .before = graph::OperationId{before}},
+                              static_cast<int64_t>(limit)));
   json operations = json::array();
   for (const edit::OperationRecord& record : records) {
     operations.push_back(RecordJson(record));
@@ -175,10 +175,10 @@ absl::StatusOr<Response> AnswerUnprotect(Service& service, const Call& call) {
   return JsonResponse({{"root_id", IdJson(root, kAsText)}});
 }
 
-// What a page asks first: which graphs there are, and as whom it asks.
+// What a page asks first: which graphs it may show, and as whom it asks.
 absl::StatusOr<Response> AnswerDatasets(Service& service, const Call& call) {
   json datasets = json::array();
-  for (const ServedDataset& served : service.datasets) {
+  for (const ServedDataset& served : service.visible) {
     datasets.push_back({{"graph", served.name}, {"source", absl::StrCat("/segmentation/table/", served.name)}});
   }
   return JsonResponse({{"datasets", datasets}, {"user", call.request.user}});

@@ -1,5 +1,4 @@
 // The part of request_values.h that reads JSON.
-#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -9,6 +8,7 @@
 #include "base/status.h"
 #include "cut/graph_cut.h"
 #include "server/request_values.h"
+#include "server/shallow_json.h"
 
 namespace cleave::server {
 namespace {
@@ -16,43 +16,10 @@ namespace {
 using graph::NodeId;
 using Body = nlohmann::json;
 
-constexpr int kDepthMax = 8;
 constexpr size_t kShownBytes = 100;
 constexpr double kVoxelMax = 1e15;
 
-// How deep brackets are nested, those in strings not counted. Printing or destroying a deep value takes stack.
-int DepthOf(absl::string_view text) {
-  int depth = 0;
-  int deepest = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      i += c == '\\' ? 1 : 0;
-      in_string = c != '"';
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      deepest = std::max(deepest, ++depth);
-    } else if (c == ']' || c == '}') {
-      --depth;
-    }
-  }
-  return deepest;
-}
-
-absl::StatusOr<Body> ParseJson(absl::string_view text, absl::string_view what) {
-  if (DepthOf(text) > kDepthMax) {
-    return absl::InvalidArgumentError(absl::StrCat(what, " is nested too deep"));
-  }
-  Body body = Body::parse(text.begin(), text.end(), nullptr, false);
-  if (body.is_discarded()) {
-    return absl::InvalidArgumentError(absl::StrCat(what, " is not JSON"));
-  }
-  return body;
-}
-
-absl::StatusOr<Body> ParseBody(const Request& request) { return ParseJson(request.body, "the request's body"); }
+absl::StatusOr<Body> ParseBody(const Request& request) { return ParseShallowJson(request.body, "the request's body"); }
 
 // A value as a message shows it: cut, whatever bytes it holds.
 std::string Shown(const Body& value) {
@@ -72,11 +39,10 @@ absl::StatusOr<uint64_t> NumberOf(const Body& value, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("not ", what, ": ", Shown(value)));
 }
 
-absl::Status CheckLength(size_t length, int64_t length_max, absl::string_view what) {
-  return length <= static_cast<size_t>(length_max)
+absl::Status CheckIds(size_t count, const RequestLimits& limits, absl::string_view what) {
+  return count <= static_cast<size_t>(limits.ids_max)
              ? absl::OkStatus()
-             : absl::InvalidArgumentError(
-                   absl::StrCat(length, " ", what, " in one request; ", length_max, " are allowed"));
+             : LimitError(absl::StrCat(count, " ", what, " in one request"), limits.ids_max, "ids-max");
 }
 
 absl::StatusOr<VoxelPoint> VoxelOf(const Body& row, VoxelSizeNm voxel_size_nm) {
@@ -112,7 +78,9 @@ absl::StatusOr<std::vector<MarkedPoint>> RowsOf(const Body& rows, VoxelSizeNm vo
   if (!rows.is_array()) {
     return absl::InvalidArgumentError(absl::StrCat("points are a list of [id, x, y, z], not ", Shown(rows)));
   }
-  CLEAVE_RETURN_IF_ERROR(CheckLength(rows.size(), limits.points_max, "points"));
+  if (rows.size() > static_cast<size_t>(limits.points_max)) {
+    return LimitError(absl::StrCat(rows.size(), " points in one request"), limits.points_max, "points-max");
+  }
   std::vector<MarkedPoint> points;
   for (const Body& row : rows) {
     CLEAVE_ASSIGN_OR_RETURN(const MarkedPoint point, PointOf(row, voxel_size_nm));
@@ -133,7 +101,7 @@ absl::StatusOr<std::vector<NodeId>> IdsOf(const Request& request, const std::str
     return absl::InvalidArgumentError(absl::StrCat("the body must be {\"", member, "\": [...]}"));
   }
   const Body& list = body[member];
-  CLEAVE_RETURN_IF_ERROR(CheckLength(list.size(), limits.ids_max, "ids"));
+  CLEAVE_RETURN_IF_ERROR(CheckIds(list.size(), limits, "ids"));
   std::vector<NodeId> ids;
   ids.reserve(list.size());
   for (const Body& value : list) {
@@ -183,11 +151,11 @@ absl::StatusOr<std::vector<graph::OperationId>> OperationsOf(const Request& requ
   if (text == nullptr) {
     return std::vector<graph::OperationId>{};
   }
-  CLEAVE_ASSIGN_OR_RETURN(const Body list, ParseJson(*text, name));
+  CLEAVE_ASSIGN_OR_RETURN(const Body list, ParseShallowJson(*text, name));
   if (!list.is_array()) {
     return absl::InvalidArgumentError(absl::StrCat(name, " must be a list such as [1, 2], not ", Shown(list)));
   }
-  CLEAVE_RETURN_IF_ERROR(CheckLength(list.size(), limits.ids_max, "operations"));
+  CLEAVE_RETURN_IF_ERROR(CheckIds(list.size(), limits, "operations"));
   std::vector<graph::OperationId> ids;
   for (const Body& value : list) {
     CLEAVE_ASSIGN_OR_RETURN(const uint64_t id, NumberOf(value, "an operation's number"));

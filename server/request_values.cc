@@ -112,7 +112,7 @@ absl::StatusOr<std::vector<graph::NodeId>> BinaryIdsOf(const Request& request, c
     return absl::InvalidArgumentError("the body must be a run of little-endian uint64");
   }
   if (count > static_cast<size_t>(limits.ids_max)) {
-    return absl::InvalidArgumentError(absl::StrCat(count, " ids in one request; ", limits.ids_max, " are allowed"));
+    return LimitError(absl::StrCat(count, " ids in one request"), limits.ids_max, "ids-max");
   }
   std::vector<graph::NodeId> ids(count);
   if (!ids.empty()) {

@@ -16,16 +16,9 @@
 #include "base/geometry.h"
 #include "graph/ids.h"
 #include "server/http_message.h"
+#include "server/request_limits.h"
 
 namespace cleave::server {
-
-// More than these in one request is an error that says so.
-struct RequestLimits {
-  int64_t ids_max = 8'000'000;          // ids of a list
-  int64_t points_max = 10'000;          // marked points of an edit
-  int64_t l2_nodes_max = 100'000;       // below a node, inside the bounds, where their edges are read
-  int64_t history_roots_max = 100'000;  // objects looked at for lineage and change logs
-};
 
 // A marked point of an edit.
 struct MarkedPoint {

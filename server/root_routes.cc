@@ -57,9 +57,10 @@ absl::StatusOr<Response> AnswerValidNodes(Service& service, const Call& call) {
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> ids, IdsOf(call.request, "node_ids", service.limits));
   CLEAVE_ASSIGN_OR_RETURN(const auto begin, TimeOf(call.request, "start_timestamp"));
   CLEAVE_ASSIGN_OR_RETURN(const auto end, TimeOf(call.request, "end_timestamp"));
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> valid,
-                          graph::NodesWrittenIn(service.dataset.Now(), ids, begin.value_or(absl::UnixEpoch()),
-                                                end.value_or(absl::InfiniteFuture())));
+  CLEAVE_ASSIGN_OR_RETURN(
+      const std::vector<NodeId> valid,
+      graph::NodesWrittenIn(ViewAt(service, absl::InfiniteFuture()), ids, begin.value_or(absl::UnixEpoch()),
+                            end.value_or(absl::InfiniteFuture())));
   return JsonResponse({{"valid_roots", IdsJson(valid, WantsText(call.request))}});
 }
 
@@ -69,14 +70,13 @@ absl::string_view DelimiterOf(const Request& request) {
 }
 
 absl::StatusOr<Response> AnswerOldest(Service& service, const Call& call) {
-  CLEAVE_ASSIGN_OR_RETURN(const absl::Time time,
-                          edit::OldestTime(service.dataset.table(), service.dataset.meta().ingested));
+  CLEAVE_ASSIGN_OR_RETURN(const absl::Time time, edit::OldestTime(service.rows, service.dataset.meta().ingested));
   return JsonResponse({{"iso", IsoText(time, DelimiterOf(call.request))}});
 }
 
 absl::StatusOr<Response> AnswerLastEdit(Service& service, const Call& call) {
   CLEAVE_ASSIGN_OR_RETURN(const NodeId root, NodeOf(service, call.parts[0]));
-  CLEAVE_ASSIGN_OR_RETURN(const absl::Time time, edit::LastEditOf(service.dataset.Now(), root));
+  CLEAVE_ASSIGN_OR_RETURN(const absl::Time time, edit::LastEditOf(ViewAt(service, absl::InfiniteFuture()), root));
   return JsonResponse({{"iso", IsoText(time, DelimiterOf(call.request))}});
 }
 

@@ -5,15 +5,18 @@
 #pragma once
 
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 
 #include "base/clock.h"
 #include "edit/editor.h"
 #include "graph/dataset.h"
 #include "server/access.h"
+#include "server/decision.h"
 #include "server/http_message.h"
 #include "server/metrics.h"
 #include "server/node_meshes.h"
@@ -53,7 +56,16 @@ class Routes {
   [[nodiscard]] const std::vector<Route>& list() const { return router_.routes(); }
 
  private:
-  [[nodiscard]] absl::StatusOr<Response> Handle(Request& request, const Match& match);
+  // What a request is allowed, and with which of the datasets, where its path names none: one suffices then.
+  struct Permission {
+    Decision decision;
+    std::vector<ServedDataset> visible;
+  };
+  // Also sets who asks.
+  [[nodiscard]] Response Respond(Request& request, const absl::StatusOr<Match>& match, absl::Time start);
+  [[nodiscard]] Permission Authorize(const Request& request, const Match& match) const;
+  [[nodiscard]] absl::StatusOr<Response> Handle(const Request& request, const Match& match,
+                                                const std::vector<ServedDataset>& visible, absl::Time start);
 
   // What is kept of each dataset.
   struct Kept {
@@ -64,6 +76,7 @@ class Routes {
 
   const std::vector<ServedDataset> datasets_;
   const RouteOptions options_;
+  const std::optional<std::string> auth_url_;
   const Router router_;
   Metrics metrics_;
   std::deque<Kept> kept_;  // of each of datasets_

@@ -17,6 +17,25 @@ std::string UrlOf(const Service& service, const Request& request) {
   return service.public_url.empty() ? absl::StrCat("http://", request.host) : service.public_url;
 }
 
+graph::GraphView ViewAt(const Service& service, absl::Time time) {
+  return {service.dataset.layout(), service.rows, time};
+}
+
+absl::StatusOr<std::optional<Box>> CheckedBoundsOf(const Service& service, const Request& request) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::optional<Box> box, BoundsOf(request));
+  CLEAVE_RETURN_IF_ERROR(CheckBounds(service.limits, service.dataset.layout().volume(), box));
+  return box;
+}
+
+absl::Status CheckL2Nodes(const Service& service, const graph::GraphView& view, NodeId node,
+                          const std::optional<Box>& box) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> l2_nodes, view.L2Nodes(node, box));
+  return std::ssize(l2_nodes) <= service.limits.l2_nodes_max
+             ? absl::OkStatus()
+             : LimitError(absl::StrCat("the node has ", l2_nodes.size(), " L2 nodes within the bounds"),
+                          service.limits.l2_nodes_max, "l2-nodes-max", "ask with (smaller) bounds");
+}
+
 absl::StatusOr<graph::GraphView> ViewOf(Service& service, const Request& request) {
   CLEAVE_ASSIGN_OR_RETURN(const absl::Time time, TimestampOf(request));
   const absl::Time ingested = service.dataset.meta().ingested;
@@ -24,7 +43,7 @@ absl::StatusOr<graph::GraphView> ViewOf(Service& service, const Request& request
     return absl::OutOfRangeError(
         absl::StrCat("the graph was made at ", IsoText(ingested), "; there is no state at ", IsoText(time)));
   }
-  return service.dataset.View(time);
+  return ViewAt(service, time);
 }
 
 absl::StatusOr<graph::GraphView> ViewFor(Service& service, const Request& request, NodeId node) {
@@ -33,7 +52,7 @@ absl::StatusOr<graph::GraphView> ViewFor(Service& service, const Request& reques
 }
 
 absl::StatusOr<graph::GraphView> ViewWith(Service& service, absl::Time time, NodeId node) {
-  const graph::GraphView view = service.dataset.View(time);
+  const graph::GraphView view = ViewAt(service, time);
   const NodeId one[] = {node};
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<bool> current, graph::AreCurrent(view, one));
   if (current[0]) {
@@ -43,7 +62,7 @@ absl::StatusOr<graph::GraphView> ViewWith(Service& service, absl::Time time, Nod
   if (!created[0].has_value()) {
     return absl::NotFoundError(absl::StrCat("there is no node ", Value(node), " at this time"));
   }
-  return service.dataset.View(*created[0]);
+  return ViewAt(service, *created[0]);
 }
 
 absl::StatusOr<NodeId> NodeOf(const Service& service, absl::string_view text) {

@@ -23,6 +23,7 @@
 #include "server/request_values.h"
 #include "server/router.h"
 #include "server/served_dataset.h"
+#include "server/timed_reader.h"
 
 namespace cleave::server {
 
@@ -35,14 +36,25 @@ struct Service {
   PastVolumes& past_volumes;
   NodeMeshes& node_meshes;
   const RequestLimits& limits;
+  const TimedReader& rows;        // the dataset's, for look-ups; those of an edit have no limit of time
   const std::string& public_url;  // empty: the host that a request names
   const std::string& web_folder;  // of the pages; empty: there are none
   Clock& clock;
-  std::span<const ServedDataset> datasets;  // all that are served here
+  std::span<const ServedDataset> datasets;     // all that are served here
+  std::span<const ServedDataset> visible;      // those that the user may see, where the path names none
+  const std::optional<std::string>& auth_url;  // of the auth server; nullopt: there is none
 };
 
 // How clients reach this server: "http://host:8080".
 [[nodiscard]] std::string UrlOf(const Service& service, const Request& request);
+
+// The graph at a time: InfiniteFuture() for now. Of `rows`, so that reads end in time.
+[[nodiscard]] graph::GraphView ViewAt(const Service& service, absl::Time time);
+// ?bounds. INVALID_ARGUMENT also when they, or without them the whole volume, are larger than the limits allow.
+[[nodiscard]] absl::StatusOr<std::optional<Box>> CheckedBoundsOf(const Service& service, const Request& request);
+// INVALID_ARGUMENT when more L2 nodes lie below `node`, inside the box, than one answer may look at.
+[[nodiscard]] absl::Status CheckL2Nodes(const Service& service, const graph::GraphView& view, graph::NodeId node,
+                                        const std::optional<Box>& box);
 
 // The graph at ?timestamp. OUT_OF_RANGE for a time before the ingest.
 [[nodiscard]] absl::StatusOr<graph::GraphView> ViewOf(Service& service, const Request& request);
@@ -73,6 +85,8 @@ struct Service {
 // "2020-01-01 00:00:00.123000+00:00".
 [[nodiscard]] std::string IsoText(absl::Time time, absl::string_view delimiter = " ");
 
+// All of them. `open_data`: voxels and meshes need no right.
+[[nodiscard]] std::vector<Route> AllRoutes(bool open_data);
 // The routes of each family.
 [[nodiscard]] std::vector<Route> InfoRoutes();
 [[nodiscard]] std::vector<Route> NodeRoutes();
