@@ -582,6 +582,28 @@ def test_an_edit_is_recorded_and_timed_without_its_project(project, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+def test_a_branch_goes_its_own_way(project, tmp_path):
+    points = ["--source", ",".join(map(str, SOURCE)), "--sink", ",".join(map(str, SINK))]
+    split = run_json("split", project, *points)
+    merge = run_json("merge", project, *points)
+    now = run_json("branch", project, tmp_path / "now")
+    assert (now["operations"], now["dropped_operations"], now["time"]) == (2, 0, merge["time"])
+    past = run_json("branch", project, tmp_path / "past", "--at", split["time"])
+    assert (past["operations"], past["dropped_operations"], past["time"]) == (1, 1, split["time"])
+    assert run_json("fsck", tmp_path / "past")["clean"] and run_json("fsck", tmp_path / "now")["clean"]
+    assert len({root for _, root in lookup(tmp_path / "past", SOURCE, SINK)}) == 2
+    assert len({root for _, root in lookup(tmp_path / "now", SOURCE, SINK)}) == 1
+    differ = run_json("diff", tmp_path / "now", tmp_path / "past")
+    assert differ["common"] == 1 and differ["common_until"] == split["time"] and differ["only_second"] == []
+    assert [edit["operation"] for edit in differ["only_first"]] == [merge["operation"]]
+    assert run("diff", tmp_path / "now", tmp_path / "past").stdout.count("\n< ") == 1
+    fail(REFUSED, "branch", project, tmp_path / "now", says="name another folder")
+    fail(USAGE, "branch", project, tmp_path / "x", "--at", "1971-01-01T00:00:00Z", says="no graph at 1971")
+    fail(USAGE, "branch", project, tmp_path / "x", "--at", "yesterday", says="--at")
+    fail(NOT_FOUND, "diff", project, tmp_path / "none", says="none")
+    assert not (tmp_path / "x").exists()
+
+
 def test_batches(project, tmp_path):
     (source, _), (bystander, _) = lookup(project, SOURCE, BYSTANDER)
     file = tmp_path / "edits.json"

@@ -38,6 +38,8 @@ class Command {
 
 [[nodiscard]] std::unique_ptr<Command> MakeAgreementCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeBatchCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeBranchCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeDiffCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeEventsCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeExportCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeFsckCommand();

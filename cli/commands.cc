@@ -8,6 +8,8 @@ std::vector<std::unique_ptr<Command>> MakeCommands() {
                           MakeIngestCommand,
                           MakeInfoCommand,
                           MakeFsckCommand,
+                          MakeBranchCommand,
+                          MakeDiffCommand,
                           MakeStuckListCommand,
                           MakeStuckShowCommand,
                           MakeStuckReplayCommand,

@@ -147,6 +147,15 @@ class ByServer:
         assert self.process.wait(timeout=60) == 0
 
 
+def ask_until_free(asker, site, edit, key):
+    """Sites share chunks, and on a busy machine one may hold them for longer than another waits: it is to ask again."""
+    for _ in range(100):
+        operation, refusal = asker.edit(site, edit, key)
+        if refusal is None or "locked by operation" not in refusal:
+            break
+    return operation, refusal
+
+
 def drive(asker, states, file, seed, name):
     """The driver: edits until it is killed, or its server does not answer any more."""
     os.setsid()
@@ -166,7 +175,7 @@ def drive(asker, states, file, seed, name):
             key = f"{name}-{site}-{number}"
             note(ask=key, site=site, edit=edit)
             try:
-                operation, refusal = asker.edit(site, edit, key)
+                operation, refusal = ask_until_free(asker, site, edit, key)
             except (OSError, ValueError):
                 return  # killed: nobody knows what came of it
             if refusal is None:
@@ -260,7 +269,7 @@ def play_round(number, project, states, folder, window_seconds, chance, tally):
     asked = read_file(file)
     unanswered = {entry["site"]: entry for entry in asked.values() if "done" not in entry and "refused" not in entry}
     for entry in asked.values():
-        assert "why" not in entry, entry  # nobody else edits these objects
+        assert "why" not in entry, entry["why"]  # nobody else edits these objects
         if "done" in entry:
             states[entry["site"]] = EDITS[entry["edit"]][3](states[entry["site"]])
     again = ByServer(project) if chance.random() < 0.5 else ByCommand(project)
@@ -300,7 +309,7 @@ def test_kill_at_any_moment(tmp_path):
     fuse = [argument for site in range(SITES) for argument in ("--fuse", f"{3 * site + 1},{3 * site + 2}")]
     subprocess.run(command("init", tmp_path / "whole", "--segmentation", tmp_path / "labels.npy", "--resolution",
                            text_of(NM), "--chunk-size", "32,32,16", "--quiet", *fuse), check=True)  # fmt: skip
-    window_seconds = 12 * seconds_of_an_edit(tmp_path / "whole", tmp_path / "timed")
+    window_seconds = min(8, 12 * seconds_of_an_edit(tmp_path / "whole", tmp_path / "timed"))
     tally = collections.Counter()
     project, states = tmp_path / "project", {}
     for number in range(ROUNDS):

@@ -46,6 +46,8 @@ absl::StatusOr<EventRef> ParseEvent(const table::Row& row) {
   return EventRef{absl::FromUnixMillis(static_cast<int64_t>(ms)), OperationId{id}};
 }
 
+constexpr char kGroupKeyPrefix[] = "g";
+
 absl::StatusOr<std::string> GroupRowKey(absl::string_view group) {
   const bool is_name = !group.empty() && std::ranges::all_of(group, [](char c) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-';
@@ -54,7 +56,7 @@ absl::StatusOr<std::string> GroupRowKey(absl::string_view group) {
     return absl::InvalidArgumentError(
         absl::StrCat("'", group, "' cannot name a group of consumers: letters, digits, '_' and '-' can"));
   }
-  return absl::StrCat("g", group);
+  return absl::StrCat(kGroupKeyPrefix, group);
 }
 
 std::string RevertedRowKey(OperationId operation) { return absl::StrFormat("v%020d", Value(operation)); }
@@ -146,6 +148,10 @@ absl::Status Acknowledge(table::Table& table, absl::string_view group, absl::Tim
     }
   }
   return absl::UnavailableError(absl::StrCat("too many consumers acknowledge for group '", group, "' at once"));
+}
+
+table::RowMutation RemoveEventGroupRow(absl::string_view group) {
+  return {absl::StrCat(kGroupKeyPrefix, group), {table::DeleteRow{}}};
 }
 
 absl::StatusOr<std::vector<EventGroup>> ListEventGroups(const table::TableReader& table) {

@@ -53,6 +53,8 @@ struct EventRef {
 // Moves the group on; never back. Visible at once, durable with the next durable change of the table: after a power cut
 // some events may come again.
 [[nodiscard]] absl::Status Acknowledge(table::Table& table, absl::string_view group, absl::Time until);
+// Of a group that is in ListEventGroups.
+[[nodiscard]] table::RowMutation RemoveEventGroupRow(absl::string_view group);
 // All groups that have acknowledged anything.
 struct EventGroup {
   std::string name;

@@ -125,6 +125,8 @@ class OperationLog {
   [[nodiscard]] static table::RowMutation UndoneMark(graph::OperationId target, graph::OperationId undo);
   // The change that says on the row of a split that `redo` cut anew what an undo had given back.
   [[nodiscard]] static table::RowMutation CutAgainMark(graph::OperationId target, graph::OperationId redo);
+  // Those of both; their cells have the time of the operation that set them.
+  [[nodiscard]] static std::vector<table::Column> ColumnsOfMarks();
   [[nodiscard]] absl::Status Write(const OperationRecord& record);
   // NOT_FOUND when there is no such operation.
   [[nodiscard]] absl::StatusOr<OperationRecord> Read(graph::OperationId id) const { return ReadFrom(table_, id); }

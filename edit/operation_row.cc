@@ -294,6 +294,8 @@ table::RowMutation OperationLog::CutAgainMark(OperationId target, OperationId re
           {table::SetCell{kCutAgainBy, std::nullopt, table::EncodeIdText(Value(redo))}}};
 }
 
+std::vector<table::Column> OperationLog::ColumnsOfMarks() { return {kUndoneBy, kCutAgainBy}; }
+
 absl::StatusOr<OperationRecord> RecordOfRow(OperationId id, const table::Row& row) {
   OperationRowReader reader(row);
   OperationRecord record;

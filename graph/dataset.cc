@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
+#include "graph/file_links.h"
 #include "ocdbt/database.h"
 #include "ocdbt/database_store.h"
 #include "ocdbt/fork.h"
@@ -40,6 +41,12 @@ class ProjectFolder {
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::string table() const { return Below("table"); }
+  [[nodiscard]] std::string edge_folder() const { return Below("edges"); }
+  [[nodiscard]] std::string base_folder() const { return Below("ocdbt/base"); }
+  // What a fork writes, but for its manifest.
+  [[nodiscard]] std::string fork_data_folder(const std::string& graph_id) const {
+    return Below(absl::StrCat("ocdbt/", graph_id, "/", graph_id, "_d"));
+  }
   [[nodiscard]] std::shared_ptr<store::Store> root() const { return std::make_shared<store::FileStore>(path_); }
   [[nodiscard]] std::shared_ptr<store::Store> edges() const { return Seamed("edges", At("edges")); }
   [[nodiscard]] std::shared_ptr<store::Store> intents() const { return Seamed("intents", At("intents")); }
@@ -420,6 +427,37 @@ absl::Status Dataset::SealBase() {
   const std::shared_ptr<store::Store> base = state_->folder.base();
   CLEAVE_RETURN_IF_ERROR(ocdbt::SealDatabase(*base));
   return state_->UseFork();
+}
+
+absl::StatusOr<Dataset::CopiedFiles> Dataset::CopyTo(const std::string& folder_name, uint64_t last,
+                                                     const std::function<absl::Status(table::Table&)>& trim) const {
+  const ProjectFolder& from = state_->folder;
+  const ProjectFolder to(folder_name);
+  CLEAVE_RETURN_IF_ERROR(CheckNothingIsThere(to));
+  LinkCounts counts;
+  const auto copy = [&]() -> absl::Status {
+    std::error_code error;
+    fs::create_directories(to.path(), error);
+    CLEAVE_RETURN_IF_ERROR(LinkFolder(from.edge_folder(), to.edge_folder(), counts));
+    CLEAVE_RETURN_IF_ERROR(LinkFolder(from.base_folder(), to.base_folder(), counts));
+    CLEAVE_RETURN_IF_ERROR(
+        LinkFolder(from.fork_data_folder(state_->meta.graph_id), to.fork_data_folder(state_->meta.graph_id), counts));
+    CLEAVE_RETURN_IF_ERROR(
+        ocdbt::ForkDatabaseFrom(*state_->database, ocdbt::GenerationNumber{last}, to.fork(state_->meta.graph_id)));
+    CLEAVE_RETURN_IF_ERROR(state_->table->CopyTo(to.table()));
+    CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<table::EmbeddedTable> table,
+                            table::EmbeddedTable::Open(to.table(), {}));
+    CLEAVE_RETURN_IF_ERROR(trim(*table));
+    CLEAVE_RETURN_IF_ERROR(table->Sync());
+    CLEAVE_RETURN_IF_ERROR(SyncFolder(to.path()));
+    return to.root()->Write(kProjectFile, EncodeGraphMeta(state_->meta)).status();
+  };
+  if (const absl::Status status = copy(); !status.ok()) {
+    std::error_code error;
+    fs::remove_all(to.path(), error);
+    return status;
+  }
+  return CopiedFiles{counts.linked, counts.copied};
 }
 
 }  // namespace cleave::graph

@@ -120,6 +120,18 @@ class Dataset {
   // Ends ingest: the base never changes again, and the fork is made. Idempotent.
   [[nodiscard]] absl::Status SealBase();
 
+  // Makes a project of its own of the same graph in `folder`, which must not exist or be empty: rows, edge files and
+  // the voxels up to the version `last` of the segmentation. Files that never change are linked where the file system
+  // can, else copied; what either project writes later is its own. `trim` may change the new table before the project
+  // counts as one. Nobody may write meanwhile. Errors: ALREADY_EXISTS, NOT_FOUND for the version, those of `trim` and
+  // of the file system; after any of these the folder holds no project.
+  struct CopiedFiles {
+    int64_t linked = 0;
+    int64_t copied = 0;
+  };
+  [[nodiscard]] absl::StatusOr<CopiedFiles> CopyTo(const std::string& folder, uint64_t last,
+                                                   const std::function<absl::Status(table::Table&)>& trim) const;
+
   // The stored graph at a time.
   [[nodiscard]] GraphView View(absl::Time at) const;
   [[nodiscard]] GraphView Now() const { return View(absl::InfiniteFuture()); }

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "ocdbt/manifest_store.h"
 #include "ocdbt/names.h"
+#include "ocdbt/version_select.h"
 #include "store/key_text.h"
 #include "store/stack_store.h"
 
@@ -105,6 +106,20 @@ absl::Status ForkDatabase(const ForkPlace& place) {
     CLEAVE_RETURN_IF_ERROR(CopyOnce(place, newest->key));
   }
   return CopyOnce(place, std::string(kManifestKey));
+}
+
+absl::Status ForkDatabaseFrom(const Database& source, GenerationNumber last, const ForkPlace& place) {
+  CLEAVE_ASSIGN_OR_RETURN(const ForkedStore fork, StackFork(place));
+  CLEAVE_ASSIGN_OR_RETURN(const auto current, ManifestStore(source.store()).Read());
+  CLEAVE_ASSIGN_OR_RETURN(const Snapshot snapshot, source.Newest());
+  DataFileWriter writer(*fork.store, fork.prefixes, *source.options().random, source.options().target_data_file_bytes);
+  CLEAVE_ASSIGN_OR_RETURN(const Manifest manifest, ManifestUpTo(current->manifest, last, snapshot.reader(), writer));
+  CLEAVE_RETURN_IF_ERROR(writer.Flush());
+  const absl::Status created = ManifestStore(fork.store).Create(manifest);
+  return absl::IsAborted(created)
+             ? absl::FailedPreconditionError(
+                   absl::StrCat("there is a database already: ", place.folder->Describe(kManifestKey), " exists"))
+             : created;
 }
 
 absl::StatusOr<std::unique_ptr<Database>> OpenFork(const ForkPlace& place, OpenOptions options) {

@@ -21,6 +21,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include <rocksdb/db.h>
+#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 
 #include "base/status.h"
@@ -54,6 +55,7 @@ class EmbeddedTable::Impl {
                                Durability durability);
   absl::StatusOr<int64_t> Increment(absl::string_view key, const Column& column, int64_t delta, Durability durability);
   absl::Status Sync();
+  absl::Status CopyTo(const std::string& folder);
   absl::Status Compact();
   Table& ordered() { return ordered_; }
 
@@ -335,6 +337,14 @@ absl::Status EmbeddedTable::Impl::Sync() {
   return status;
 }
 
+absl::Status EmbeddedTable::Impl::CopyTo(const std::string& folder) {
+  CLEAVE_RETURN_IF_ERROR(Sync());
+  rocksdb::Checkpoint* made = nullptr;
+  CLEAVE_RETURN_IF_ERROR(InFolder(ToStatus(rocksdb::Checkpoint::Create(store_.get(), &made))));
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  return InFolder(ToStatus(checkpoint->CreateCheckpoint(folder)));
+}
+
 absl::Status EmbeddedTable::Impl::Compact() {
   CLEAVE_RETURN_IF_ERROR(Sync());
   rocksdb::CompactRangeOptions options;
@@ -383,6 +393,7 @@ absl::StatusOr<int64_t> EmbeddedTable::Increment(absl::string_view key, const Co
 }
 Table& EmbeddedTable::ordered() { return impl_->ordered(); }
 absl::Status EmbeddedTable::Sync() { return impl_->Sync(); }
+absl::Status EmbeddedTable::CopyTo(const std::string& folder) { return impl_->CopyTo(folder); }
 absl::Status EmbeddedTable::Compact() { return impl_->Compact(); }
 
 }  // namespace cleave::table

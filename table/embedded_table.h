@@ -58,6 +58,9 @@ class EmbeddedTable final : public Table {
   [[nodiscard]] absl::Status ApplyUnsynced(std::span<const RowMutation> mutations);
   // Everything applied before this call is on disk when it returns.
   [[nodiscard]] absl::Status Sync();
+  // Makes `folder`, which must not exist and lies on the same file system or another, a table of its own with all that
+  // was applied before this call. Files are linked where they can be, so that it takes time and space for few of them.
+  [[nodiscard]] absl::Status CopyTo(const std::string& folder);
   // Rewrites all files in their final order, as is good after a bulk load: space of dropped cells is freed.
   [[nodiscard]] absl::Status Compact();
 
