@@ -202,6 +202,36 @@ absl::Status EnsureFork(const ocdbt::ForkPlace& place) {
   return absl::OkStatus();
 }
 
+// Stands for the table that another process has open.
+class TableOfAnother final : public table::Table {
+ public:
+  [[nodiscard]] absl::StatusOr<std::vector<table::Row>> ReadRows(std::span<const std::string> /*keys*/,
+                                                                 const table::Filter& /*filter*/) const override {
+    return NotHere();
+  }
+  [[nodiscard]] absl::StatusOr<std::vector<table::Row>> ReadRange(const table::RowRange& /*range*/,
+                                                                  const table::Filter& /*filter*/,
+                                                                  int64_t /*limit*/) const override {
+    return NotHere();
+  }
+  [[nodiscard]] absl::Status Apply(std::span<const table::RowMutation> /*mutations*/) override { return NotHere(); }
+  [[nodiscard]] bool atomic_batches() const override { return true; }
+  [[nodiscard]] absl::StatusOr<bool> ApplyIf(absl::string_view /*key*/, std::span<const table::CellMatch> /*predicate*/,
+                                             std::span<const table::Change> /*if_matched*/,
+                                             std::span<const table::Change> /*if_not_matched*/) override {
+    return NotHere();
+  }
+  [[nodiscard]] absl::StatusOr<int64_t> Increment(absl::string_view /*key*/, const table::Column& /*column*/,
+                                                  int64_t /*delta*/) override {
+    return NotHere();
+  }
+
+ private:
+  static absl::Status NotHere() {
+    return absl::FailedPreconditionError("the table is open in the process that makes the project");
+  }
+};
+
 }  // namespace
 
 struct Dataset::State {
@@ -210,7 +240,7 @@ struct Dataset::State {
         meta(std::move(graph_meta)),
         layout(std::move(id_layout)),
         table(std::move(opened)),
-        table_seam(folder.SeamOver(*table)),
+        table_seam(table != nullptr ? folder.SeamOver(*table) : std::make_unique<TableOfAnother>()),
         edges(folder.edges()),
         intents(folder.intents()),
         previews(folder.previews()),
@@ -328,6 +358,19 @@ absl::StatusOr<std::unique_ptr<Dataset>> Dataset::CreateOrResume(const std::stri
   CLEAVE_RETURN_IF_ERROR(Annotate(CheckSameGraph(*stored, meta), folder.path()));
   CLEAVE_ASSIGN_OR_RETURN(const bool ended, IngestEnded(folder));
   return ended ? Open(folder_name) : OpenUnsealed(folder_name);
+}
+
+absl::StatusOr<std::unique_ptr<Dataset>> Dataset::OpenWithoutTable(const std::string& folder_name) {
+  const ProjectFolder folder(folder_name);
+  CLEAVE_ASSIGN_OR_RETURN(GraphMeta meta, ReadMeta(folder));
+  CLEAVE_ASSIGN_OR_RETURN(IdLayout layout, IdLayout::Create(meta.volume, meta.chunk_size));
+  CLEAVE_ASSIGN_OR_RETURN(std::shared_ptr<store::Store> original, OpenOriginal(meta));
+  CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<ocdbt::Database> database, ocdbt::Database::Open(folder.base()));
+  auto dataset = std::unique_ptr<Dataset>(new Dataset);
+  dataset->state_ = std::make_unique<State>(folder, std::move(meta), std::move(layout), nullptr);
+  dataset->state_->original = std::move(original);
+  CLEAVE_RETURN_IF_ERROR(dataset->state_->Use(std::move(database)));
+  return dataset;
 }
 
 absl::StatusOr<std::unique_ptr<Dataset>> Dataset::Open(const std::string& folder_name, const DatasetSeams& seams) {
