@@ -31,7 +31,7 @@ struct WorkerReport {
   int64_t left = 0;    // jobs of the plan that are not done, when it ended
 };
 
-// An error of a transport (UNAVAILABLE, DEADLINE_EXCEEDED, ABORTED, INTERNAL) is tried again a few times, for about ten
+// An error of a transport (UNAVAILABLE, DEADLINE_EXCEEDED, ABORTED, INTERNAL) is tried again a few times, for about six
 // seconds; then, and with every other error, the job is marked as failed and the next one is taken. A queue is begun
 // when all jobs of those before it are done. Returns an error when the ingest itself cannot be worked on: NOT_FOUND
 // when none is under way.
