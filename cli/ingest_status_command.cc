@@ -90,7 +90,7 @@ class IngestStatusCommand final : public Command {
     if (status.ended) {
       return absl::StrCat("the ingest of ", project_, " has ended\n");
     }
-    std::string text = absl::StrCat(status.coordinator ? "" : "no ", "process makes the table of ", project_, "; ",
+    std::string text = absl::StrCat(status.coordinator ? "a" : "no", " process makes the table of ", project_, "; ",
                                     status.workers, status.workers == 1 ? " worker" : " workers", " at work\n");
     for (const ingest::QueueStatus& queue : status.queues) {
       absl::StrAppend(&text, ProgressText(queue.name, queue.done, queue.total, queue.unit, queue.per_second));

@@ -7,7 +7,7 @@
 //    taken back: their parts of the fill, their jobs.
 // 4. Only now the fill of the voxels is committed, as one version; the state says so, then the fill is forgotten.
 // 5. The layers of parents, by threads of this process (parent_layer.h): what is left is small, and lives in the table.
-// 6. Coarser scales, a queue for each tier. Then the base is sealed.
+// 6. Coarser scales, a queue for each tier. Then what dead workers left is removed from the base, and it is sealed.
 //
 // Steps leave marks that are durable before the next step begins; a run begins where the marks say. Jobs are marked
 // done after what they made is durable; so a queue that lost its newest marks only has jobs done twice.
@@ -20,8 +20,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/time/clock.h"
 
 #include "base/crash_point.h"
 #include "base/status.h"
@@ -30,7 +28,7 @@
 #include "ingest/file_layer.h"
 #include "ingest/ingest_folder.h"
 #include "ingest/ingest_jobs.h"
-#include "ingest/ingest_worker.h"
+#include "ingest/job_board.h"
 #include "ingest/parent_layer.h"
 #include "ingest/report.h"
 #include "ingest/request.h"
@@ -43,9 +41,6 @@ namespace {
 
 using graph::Dataset;
 
-constexpr absl::Duration kPauseOfCoordinator = absl::Milliseconds(30);
-constexpr int64_t kFailuresTolerated = 20;  // then the rest of the queue is left alone
-constexpr size_t kFailuresShown = 5;
 constexpr int64_t kChunksLoadedAtOnce = 8;
 
 // The process that owns the table, from one run's beginning to its end.
@@ -58,9 +53,9 @@ class Coordinator {
         source_(source),
         dataset_(dataset),
         folder_(folder),
-        progress_(progress),
         workplace_{dataset, options.threads, clock_, progress},
-        lots_(dataset.layout(), file.chunks_per_job) {}
+        lots_(dataset.layout(), file.chunks_per_job),
+        board_(dataset, folder, options, progress) {}
 
   absl::StatusOr<ProcessIngestReport> Run() {
     CLEAVE_RETURN_IF_ERROR(FindRequest());
@@ -70,10 +65,10 @@ class Coordinator {
       CLEAVE_RETURN_IF_ERROR(TakeBackChunks());
       if (options_.queue_only) {
         CLEAVE_RETURN_IF_ERROR(PlanLayer2());
-        result.jobs = jobs_;
+        result.jobs = board_.jobs();
       } else {
         CLEAVE_RETURN_IF_ERROR(options_.layer.has_value() ? MakeOneLayer(*options_.layer) : MakeAll());
-        result.jobs = jobs_;
+        result.jobs = board_.jobs();
         if (GraphIsWhole() && VoxelsAreWhole()) {
           CLEAVE_RETURN_IF_ERROR(End());
         }
@@ -145,91 +140,6 @@ class Coordinator {
     return counts.x * counts.y * counts.z;
   }
 
-  // ---- Queues ----
-
-  absl::StatusOr<std::unique_ptr<JobQueue>> Queue(const std::string& name, int64_t jobs) {
-    CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<JobQueue> queue,
-                            JobQueue::Create(folder_.QueuePath(name), jobs, options_.queue));
-    CLEAVE_RETURN_IF_ERROR(queue->RequeueFailed());
-    jobs_ += jobs;
-    return queue;
-  }
-
-  // Queues the jobs of a fill that are marked as done, but whose part is not there.
-  absl::Status RequeueLost(JobQueue& queue, const std::string& name) {
-    CLEAVE_ASSIGN_OR_RETURN(const ocdbt::Fill fill, ocdbt::Fill::Create(dataset_.database(), name));
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> names, fill.FinishedParts());
-    const std::set<std::string> finished(names.begin(), names.end());
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<JobRecord> records, queue.Records());
-    std::vector<int64_t> lost;
-    for (int64_t lot = 0; lot < queue.size(); ++lot) {
-      if (records[static_cast<size_t>(lot)].state == JobState::kDone && !finished.contains(PartName(lot))) {
-        lost.push_back(lot);
-      }
-    }
-    return queue.Requeue(lost);
-  }
-
-  absl::Status BuryDead(const std::vector<std::string>& plan) {
-    return BuryDeadWorkers(folder_.workers_path(), [&](WorkerId dead) -> absl::Status {
-      for (const std::string& name : plan) {
-        CLEAVE_ASSIGN_OR_RETURN(const auto queue, JobQueue::Open(folder_.QueuePath(name), options_.queue));
-        CLEAVE_RETURN_IF_ERROR(queue->Release(dead));
-      }
-      return absl::OkStatus();
-    });
-  }
-
-  // Waits until all jobs of a queue of the plan are done; `lots` says what its jobs are made of.
-  absl::Status WaitFor(const std::string& name, JobQueue& queue, const Lots& lots, const std::string& unit) {
-    if (crew_ == nullptr && options_.start_workers) {
-      CLEAVE_ASSIGN_OR_RETURN(crew_, options_.start_workers(folder_.project()));
-    }
-    progress_.Begin(name, lots.items, unit);
-    int64_t shown = 0;
-    for (;;) {
-      CLEAVE_ASSIGN_OR_RETURN(const std::vector<JobRecord> records, queue.Records());
-      int64_t done = 0, open = 0, failed = 0;
-      for (int64_t lot = 0; lot < queue.size(); ++lot) {
-        const JobState state = records[static_cast<size_t>(lot)].state;
-        done += state == JobState::kDone ? lots.end(lot) - lots.begin(lot) : 0;
-        open += state == JobState::kQueued || state == JobState::kTaken ? 1 : 0;
-        failed += state == JobState::kFailed ? 1 : 0;
-      }
-      progress_.Advance(done - shown);
-      shown = done;
-      if (name == kGraphQueue) {
-        CLEAVE_RETURN_IF_ERROR(LoadRows(records));
-      }
-      if (open == 0 || failed >= kFailuresTolerated) {
-        break;
-      }
-      if (crew_ != nullptr) {
-        CLEAVE_RETURN_IF_ERROR(crew_->Tend());
-      }
-      CLEAVE_RETURN_IF_ERROR(BuryDead(plan_));
-      absl::SleepFor(kPauseOfCoordinator);
-    }
-    progress_.End();
-    return ErrorOf(name, queue);
-  }
-
-  // OK when no job failed.
-  static absl::Status ErrorOf(const std::string& name, const JobQueue& queue) {
-    CLEAVE_ASSIGN_OR_RETURN(const JobCounts counts, queue.Counts());
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<JobFailure> failures, queue.Failures(kFailuresShown));
-    if (failures.empty()) {
-      return absl::OkStatus();
-    }
-    const std::string texts = absl::StrJoin(failures, "; ", [](std::string* out, const JobFailure& failure) {
-      absl::StrAppend(out, failure.status.message());
-    });
-    return absl::Status(failures.front().status.code(),
-                        absl::StrCat(counts.failed, " of ", counts.total(), " jobs of '", name, "' failed: ", texts,
-                                     std::ssize(failures) < counts.failed ? "; ..." : "",
-                                     ". Mend it and run the command again: it goes on"));
-  }
-
   // ---- Layer 2 ----
 
   [[nodiscard]] bool WantsVoxels() const { return options_.part != IngestPart::kGraph && !VoxelsAreWhole(); }
@@ -237,59 +147,47 @@ class Coordinator {
     return options_.part != IngestPart::kVoxels && state_.layer == graph::kL2Layer;
   }
 
+  // Voxels with surfaces, or surfaces alone where they are not there yet; then the graph.
   absl::Status PlanLayer2() {
-    const int64_t jobs = lots_.lots().count();
-    plan_.clear();
+    std::vector<BoardQueue> queues;
     if (WantsVoxels()) {
-      CLEAVE_ASSIGN_OR_RETURN(voxel_queue_, Queue(kVoxelQueue, jobs));
-      CLEAVE_RETURN_IF_ERROR(RequeueLost(*voxel_queue_, kVoxelQueue));
-      plan_.emplace_back(kVoxelQueue);
+      queues.push_back(VoxelQueue(kVoxelQueue));
     } else if (WantsGraph()) {
-      CLEAVE_ASSIGN_OR_RETURN(const bool surfaces_are_there, AllVoxelJobsAreDone());
+      CLEAVE_ASSIGN_OR_RETURN(const bool surfaces_are_there, board_.IsDone(kVoxelQueue));
       if (!surfaces_are_there) {
-        CLEAVE_ASSIGN_OR_RETURN(voxel_queue_, Queue(kSurfaceQueue, jobs));
-        plan_.emplace_back(kSurfaceQueue);
+        queues.push_back(VoxelQueue(kSurfaceQueue));
       }
     }
+    first_queue_ = queues.empty() ? "" : queues.front().name;
     if (WantsGraph()) {
-      CLEAVE_ASSIGN_OR_RETURN(graph_queue_, Queue(kGraphQueue, jobs));
-      plan_.emplace_back(kGraphQueue);
+      queues.push_back(VoxelQueue(kGraphQueue));
     }
-    CLEAVE_RETURN_IF_ERROR(folder_.WritePlan(plan_));
-    CrashPoint("ingest.planned");
-    return absl::OkStatus();
+    return board_.Plan(std::move(queues));
   }
 
-  absl::StatusOr<bool> AllVoxelJobsAreDone() const {
-    const auto queue = JobQueue::Open(folder_.QueuePath(kVoxelQueue), options_.queue);
-    if (absl::IsNotFound(queue.status())) {
-      return false;
-    }
-    CLEAVE_RETURN_IF_ERROR(queue.status());
-    CLEAVE_ASSIGN_OR_RETURN(const JobCounts counts, (*queue)->Counts());
-    return counts.done == counts.total();
-  }
+  [[nodiscard]] BoardQueue VoxelQueue(const char* name) const { return {name, lots_.lots(), "chunks"}; }
 
   absl::Status MakeLayer2() {
+    const bool wants_graph = WantsGraph();
     CLEAVE_RETURN_IF_ERROR(PlanLayer2());
-    if (voxel_queue_ != nullptr) {
-      CLEAVE_RETURN_IF_ERROR(WaitFor(plan_.front(), *voxel_queue_, lots_.lots(), "chunks"));
+    if (!first_queue_.empty()) {
+      CLEAVE_RETURN_IF_ERROR(board_.WaitFor(first_queue_, LookAtNothing));
     }
-    if (graph_queue_ != nullptr) {
-      CLEAVE_RETURN_IF_ERROR(WaitFor(kGraphQueue, *graph_queue_, lots_.lots(), "chunks"));
+    if (wants_graph) {
+      CLEAVE_RETURN_IF_ERROR(
+          board_.WaitFor(kGraphQueue, [this](const std::vector<JobRecord>& records) { return LoadRows(records); }));
       CLEAVE_RETURN_IF_ERROR(EndLayer2());
     }
     if (state_.layer > graph::kL2Layer && options_.part != IngestPart::kGraph && !VoxelsAreWhole()) {
-      CLEAVE_RETURN_IF_ERROR(CommitFill(kVoxelQueue, lots_.lots().count()));
+      CLEAVE_RETURN_IF_ERROR(board_.CommitFill(VoxelQueue(kVoxelQueue)));
       state_.voxels_committed = true;
       CLEAVE_RETURN_IF_ERROR(Store());
       CrashPoint("ingest.voxels_committed");
     }
-    if (state_.voxels_committed) {
-      CLEAVE_RETURN_IF_ERROR(ForgetFill(kVoxelQueue));
-    }
-    return absl::OkStatus();
+    return state_.voxels_committed ? board_.ForgetFill(kVoxelQueue) : absl::OkStatus();
   }
+
+  static absl::Status LookAtNothing(const std::vector<JobRecord>& /*records*/) { return absl::OkStatus(); }
 
   // Loads what lots in order have left, up to the first one that is not done.
   absl::Status LoadRows(const std::vector<JobRecord>& records) {
@@ -362,35 +260,9 @@ class Coordinator {
     for (const int64_t lot : jobs) {
       CLEAVE_RETURN_IF_ERROR(fill.RemovePart(PartName(lot)));
     }
-    for (const char* name : {kVoxelQueue, kSurfaceQueue, kGraphQueue}) {
-      const auto queue = JobQueue::Open(folder_.QueuePath(name), options_.queue);
-      if (!absl::IsNotFound(queue.status())) {
-        CLEAVE_RETURN_IF_ERROR(queue.status());
-        CLEAVE_RETURN_IF_ERROR((*queue)->Requeue(jobs));
-      }
-    }
+    CLEAVE_RETURN_IF_ERROR(board_.Requeue({kVoxelQueue, kSurfaceQueue, kGraphQueue}, jobs));
     state_.next_chunk = 0;
     return Store();
-  }
-
-  // ---- Fills ----
-
-  absl::Status CommitFill(const std::string& name, int64_t parts) {
-    progress_.Begin(absl::StrCat("committing ", name), 0, "");
-    CLEAVE_ASSIGN_OR_RETURN(const ocdbt::Fill fill, ocdbt::Fill::Create(dataset_.database(), name));
-    std::vector<std::string> names;
-    for (int64_t lot = 0; lot < parts; ++lot) {
-      names.push_back(PartName(lot));
-    }
-    CLEAVE_RETURN_IF_ERROR(fill.Commit(names).status());
-    progress_.End();
-    CrashPoint("ingest.fill_committed");
-    return absl::OkStatus();
-  }
-
-  absl::Status ForgetFill(const std::string& name) {
-    CLEAVE_ASSIGN_OR_RETURN(const ocdbt::Fill fill, ocdbt::Fill::Create(dataset_.database(), name));
-    return fill.Remove();
   }
 
   // ---- Layers and the end ----
@@ -422,14 +294,10 @@ class Coordinator {
     CLEAVE_ASSIGN_OR_RETURN(const std::optional<absl::Time> filled, graph::ReadScalesFilled(dataset_.table()));
     CLEAVE_ASSIGN_OR_RETURN(const volume::PyramidBlocks blocks, BlocksOf(dataset_));
     for (int tier = 0; tier < blocks.tier_count() && !filled.has_value(); ++tier) {
-      const Lots lots = LotsOfBlocks(blocks, tier);
-      const std::string name = ScaleQueue(tier);
-      CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<JobQueue> queue, Queue(name, lots.count()));
-      CLEAVE_RETURN_IF_ERROR(RequeueLost(*queue, name));
-      plan_ = {name};
-      CLEAVE_RETURN_IF_ERROR(folder_.WritePlan(plan_));
-      CLEAVE_RETURN_IF_ERROR(WaitFor(name, *queue, lots, "blocks"));
-      CLEAVE_RETURN_IF_ERROR(CommitFill(name, lots.count()));
+      const BoardQueue queue{ScaleQueue(tier), LotsOfBlocks(blocks, tier), "blocks"};
+      CLEAVE_RETURN_IF_ERROR(board_.Plan({queue}));
+      CLEAVE_RETURN_IF_ERROR(board_.WaitFor(queue.name, LookAtNothing));
+      CLEAVE_RETURN_IF_ERROR(board_.CommitFill(queue));
     }
     if (!filled.has_value()) {
       const table::RowMutation rows[] = {graph::ScalesFilledRow(dataset_.meta().ingested)};
@@ -437,15 +305,14 @@ class Coordinator {
     }
     CrashPoint("ingest.scales_filled");
     for (int tier = 0; tier < blocks.tier_count(); ++tier) {
-      CLEAVE_RETURN_IF_ERROR(ForgetFill(ScaleQueue(tier)));
+      CLEAVE_RETURN_IF_ERROR(board_.ForgetFill(ScaleQueue(tier)));
     }
     return absl::OkStatus();
   }
 
   absl::Status End() {
     CLEAVE_RETURN_IF_ERROR(MakeScales());
-    CLEAVE_RETURN_IF_ERROR(folder_.WritePlan({}));
-    crew_.reset();
+    CLEAVE_RETURN_IF_ERROR(board_.Clear());
     CrashPoint("ingest.before_seal");
     return SealProject(workplace_);
   }
@@ -455,17 +322,13 @@ class Coordinator {
   const volume::LabelSource& source_;
   Dataset& dataset_;
   IngestFolder& folder_;
-  Progress& progress_;
   StepClock clock_;
   const Workplace workplace_;
   const ChunkLots lots_;
   IngestState state_;
   std::optional<ProcessLock> presence_;
-  std::vector<std::string> plan_;
-  std::unique_ptr<JobQueue> voxel_queue_;  // or that of surfaces
-  std::unique_ptr<JobQueue> graph_queue_;
-  std::unique_ptr<WorkerCrew> crew_;
-  int64_t jobs_ = 0;
+  JobBoard board_;
+  std::string first_queue_;  // of layer 2; "" when surfaces are there
 };
 
 absl::Status CheckRequest(const DatasetFile& file, const ProcessIngestOptions& options, const graph::GraphMeta& meta,

@@ -23,6 +23,9 @@
 #include "ingest/overlay_testing.h"
 #include "ingest/spool.h"
 #include "ingest/stage_file.h"
+#include "ocdbt/database.h"
+#include "ocdbt/garbage.h"
+#include "store/file_store.h"
 #include "store/temporary_folder.h"
 
 namespace cleave::ingest {
@@ -138,6 +141,23 @@ class ProcessIngestTest : public testing::Test {
     EXPECT_FALSE(std::filesystem::exists(input_.Path("project/ingest")));
     ExpectSameEverything(expected_, EverythingIn(input_.Path("project")));
   }
+  // Every file of the base is of use, though workers died over half-written ones.
+  void ExpectNoGarbage() {
+    namespace fs = std::filesystem;
+    fs::remove_all(input_.Path("base"));
+    fs::copy(input_.Path("project/ocdbt/base"), input_.Path("base"), fs::copy_options::recursive);
+    fs::remove(input_.Path("base/sealed"));
+    const auto database = ocdbt::Database::Open(std::make_shared<store::FileStore>(input_.Path("base")));
+    ASSERT_TRUE(database.ok()) << database.status();
+    ocdbt::GarbageOptions options;
+    options.grace = absl::ZeroDuration();
+    const auto garbage = ocdbt::CollectGarbage(**database, options, Progress::Silent());
+    ASSERT_TRUE(garbage.ok()) << garbage.status();
+    EXPECT_TRUE(garbage->removed.empty());
+    EXPECT_EQ(garbage->files, garbage->needed);
+    EXPECT_EQ(garbage->writers, 0u);
+    EXPECT_TRUE(garbage->open_fills.empty());
+  }
   void ExpectPart(const absl::StatusOr<ProcessIngestReport>& report) {
     ASSERT_TRUE(report.ok()) << report.status();
     EXPECT_FALSE(report->ended);
@@ -172,6 +192,7 @@ class ProcessIngestTest : public testing::Test {
 
 TEST_F(ProcessIngestTest, MakesWhatOneProcessMakes) {
   ExpectEnded(Run(WithWorkers(3)));
+  ExpectNoGarbage();
   const auto again = Run(WithWorkers(1));
   ExpectEnded(again);
   EXPECT_EQ(again->report.supervoxels, std::ssize([&] {
@@ -371,6 +392,7 @@ TEST_F(ProcessIngestTest, KilledAnywhereAndRunAgain) {
       ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
       RunChild("ingest.job_made:5");
       ExpectEnded(Run(WithWorkers(2)));
+      ExpectNoGarbage();
     }
   }
 }
