@@ -253,15 +253,20 @@ def test_killed_at_random_from_chunk_files(tmp_path, chunk_files):
 
 
 def test_killed_at_random_on_a_real_volume(tmp_path):
-    packed = DATA / "pinky40_neuropil_8x8x40_128x128x128_u32.npy.zst"
+    """Mouse cortex; with CLEAVE_TEST_SCALE=full all 512^3 voxels of it."""
+    whole = os.environ.get("CLEAVE_TEST_SCALE") == "full"
+    packed = DATA / f"pinky40_neuropil_8x8x40_{'512x512x512' if whole else '128x128x128'}_u32.npy.zst"
     if not packed.exists():
         pytest.skip(f"no {packed}; say with CLEAVE_DATA where the real volumes are")
 
     def make_file():
-        return write_dataset(tmp_path, "project", {"chunk-size": [32, 32, 32]},
-                             {"segmentation": str(packed), "resolution": NM}, 4)  # fmt: skip
+        return write_dataset(tmp_path, "project", {"chunk-size": [128 if whole else 32] * 3},
+                             {"segmentation": str(source), "resolution": NM}, 1 if whole else 4)  # fmt: skip
 
-    disturb(tmp_path, make_file, 1 if SMALL else 4)
+    # Unpacked, so that a worker that is started anew is at work soon.
+    source = tmp_path / "labels.npy"
+    source.write_bytes(subprocess.run(["zstd", "-dc", packed], capture_output=True, check=True).stdout)
+    disturb(tmp_path, make_file, 1 if SMALL or whole else 4)
 
 
 def test_in_parts_by_workers_of_others(tmp_path, chunk_files):

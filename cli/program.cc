@@ -44,16 +44,11 @@ constexpr GroupText kGroups[] = {
     {"profile", "Try", "Record an edit with all that it reads, and time it from there, after a change of the program",
      "cleave profile record demo slow-cut --source 120,80,12 --sink 131,84,12\n"
      "cleave profile replay slow-cut --stage \"voxel cut\" --runs 20"},
-    {
-      "worker",
-      "Serve",
-      "Do what follows edits where no server does it, and jobs of an ingest",
-      "cleave worker downsample demo
-      cleave worker redis demo-- redis redis :  // localhost
-          cleave worker ingest demo "},
-      {"ocdbt", "Store", "Keep a versioned key-value store: an OCDBT database, TensorStore's format",
-       "cleave ocdbt create store\ncleave ocdbt put store greeting hello\ncleave ocdbt versions store"},
-    };
+    {"worker", "Serve", "Do what follows edits where no server does it, and jobs of an ingest",
+     "cleave worker downsample demo\ncleave worker redis demo --redis redis://localhost\ncleave worker ingest demo"},
+    {"ocdbt", "Store", "Keep a versioned key-value store: an OCDBT database, TensorStore's format",
+     "cleave ocdbt create store\ncleave ocdbt put store greeting hello\ncleave ocdbt versions store"},
+};
 
 std::string Examples(absl::string_view lines) {
   std::string text = "Example:";

@@ -450,12 +450,15 @@ absl::Status Dataset::ApplyUnsynced(std::span<const table::RowMutation> mutation
   if (state_->sealed) {
     return absl::FailedPreconditionError("the base is sealed: its ingest has ended");
   }
-  return state_->table->ApplyUnsynced(mutations);
+  return state_->table != nullptr ? state_->table->ApplyUnsynced(mutations) : state_->used_table().Apply(mutations);
 }
 
 absl::Status Dataset::SealBase() {
   if (state_->sealed) {
     return absl::OkStatus();
+  }
+  if (state_->table == nullptr) {
+    return absl::FailedPreconditionError("the base is sealed by the process that has the table");
   }
   // Rows first: a sealed base says that everything that ingest wrote is durable.
   CLEAVE_RETURN_IF_ERROR(state_->table->Sync());
