@@ -299,6 +299,50 @@ def test_in_parts_by_workers_of_others(tmp_path, chunk_files):
     assert run_json("fsck", project)["clean"] is True
 
 
+def test_a_worker_that_sleeps_holds_nobody_up(tmp_path, labels):
+    """Its lease ends, another one does its job; when it wakes up it changes nothing."""
+    graph, voxels = {"chunk-size": [16, 16, 16]}, {"segmentation": str(labels), "resolution": NM}
+    run("ingest", "graph", write_dataset(tmp_path, "awake", graph, voxels, 12), "--workers", 1, "--quiet")
+    expected = contents(tmp_path / "awake", tmp_path)
+    file, project = write_dataset(tmp_path, "project", graph, voxels, 12), tmp_path / "project"
+    for attempt in range(100):
+        run("ingest", "graph", file, "--queue-only", "--quiet")
+        sleeper = subprocess.Popen(command("worker", "ingest", project, "--lease", 1, "--threads", 1, "--json"),
+                                   stdout=subprocess.PIPE)  # fmt: skip
+        time.sleep(0.01 * (attempt % 30))
+        sleeper.send_signal(signal.SIGSTOP)
+        if sum(queue["jobs"]["taken"] for queue in run_json("ingest", "status", project)["queues"]) == 1:
+            break
+        sleeper.kill()
+        sleeper.communicate()
+        shutil.rmtree(project)
+    else:
+        raise AssertionError("it never held a job")
+    report = run_json("worker", "ingest", project, "--lease", 1, "--threads", 1)
+    assert report["left"] == 0 and report["done"] > 0
+    sleeper.send_signal(signal.SIGCONT)
+    assert json.loads(sleeper.communicate(timeout=120)[0])["left"] == 0
+    assert run_json("ingest", "graph", file, "--workers", 1)["ended"] is True
+    expect_same(contents(project, tmp_path), expected)
+
+
+def test_one_process_makes_the_table(tmp_path, labels):
+    """A second command is refused, and a worker of another hand helps the first one."""
+    file = write_dataset(tmp_path, "project", {"chunk-size": [16, 16, 16]}, {"segmentation": str(labels), "resolution": NM})
+    first = subprocess.Popen(command("ingest", "graph", file, "--workers", 0, "--json"), stdout=subprocess.PIPE)
+    project = tmp_path / "project"
+    while not (project / "ingest/plan").exists():
+        assert first.poll() is None
+        time.sleep(0.01)
+    assert "another process" in run_json("ingest", "graph", file, expect=6)["error"]["message"]
+    assert run_json("ingest", "status", project)["coordinator"] is True
+    deadline = time.monotonic() + 120
+    while first.poll() is None and time.monotonic() < deadline:  # it plans anew for every tier of the scales
+        subprocess.run(command("worker", "ingest", project, "--quiet"), capture_output=True, timeout=120)
+    assert json.loads(first.communicate(timeout=120)[0])["ended"] is True
+    assert run_json("fsck", project)["clean"] is True
+
+
 def test_what_is_wrong_is_said(tmp_path, labels):
     file = tmp_path / "dataset.yaml"
     run_json("ingest", "graph", file, expect=NOT_FOUND)
