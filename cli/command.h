@@ -63,6 +63,9 @@ class Command {
 [[nodiscard]] std::unique_ptr<Command> MakeGraphSafeTimeCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeInfoCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeIngestCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeIngestGraphCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeIngestLayerCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeIngestStatusCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeInitCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeLeavesCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeLogCommand();
@@ -104,5 +107,6 @@ class Command {
 [[nodiscard]] std::unique_ptr<Command> MakeUnprotectCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeWorkerDownsampleCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeWorkerRedisCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeWorkerIngestCommand();
 
 }  // namespace cleave::cli

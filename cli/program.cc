@@ -44,8 +44,8 @@ constexpr GroupText kGroups[] = {
     {"profile", "Try", "Record an edit with all that it reads, and time it from there, after a change of the program",
      "cleave profile record demo slow-cut --source 120,80,12 --sink 131,84,12\n"
      "cleave profile replay slow-cut --stage \"voxel cut\" --runs 20"},
-    {"worker", "Serve", "Do what follows edits where no server does it",
-     "cleave worker downsample demo\ncleave worker redis demo --redis redis://localhost"},
+    {"worker", "Serve", "Do what follows edits where no server does it, and jobs of an ingest",
+     "cleave worker downsample demo\ncleave worker redis demo --redis redis://localhost\ncleave worker ingest demo"},
     {"ocdbt", "Store", "Keep a versioned key-value store: an OCDBT database, TensorStore's format",
      "cleave ocdbt create store\ncleave ocdbt put store greeting hello\ncleave ocdbt versions store"},
 };
@@ -89,6 +89,22 @@ void AddCommand(CLI::App& app, Command& command, OutputMode& mode) {
   added->add_flag("--quiet", mode.quiet, "No progress and no remarks on standard error");
 }
 
+// `ingest` is a command, and has commands below it. Where one of these is asked for, it asks for nothing itself.
+void RelaxCommandsAbove(CLI::App& app, const std::vector<std::string>& arguments) {
+  CLI::App* command = &app;
+  for (const std::string& word : arguments) {
+    const std::vector<CLI::App*> below =
+        command->get_subcommands([&](const CLI::App* other) { return other->get_name() == word; });
+    if (below.empty()) {
+      return;
+    }
+    for (CLI::Option* option : command->get_options()) {
+      option->required(false);
+    }
+    command = below.front();
+  }
+}
+
 // The name of the command that was asked for.
 std::string ChosenCommand(const CLI::App& app) {
   const CLI::App* command = app.get_subcommands().front();
@@ -123,6 +139,7 @@ int RunProgram(const std::vector<std::string>& arguments, std::ostream& out, std
   for (const std::unique_ptr<Command>& command : commands) {
     AddCommand(app, *command, mode);
   }
+  RelaxCommandsAbove(app, arguments);
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::Success& asked) {  // help or version

@@ -209,6 +209,36 @@ absl::Status EnsureFork(const ocdbt::ForkPlace& place) {
   return absl::OkStatus();
 }
 
+// Stands for the table that another process has open.
+class TableOfAnother final : public table::Table {
+ public:
+  [[nodiscard]] absl::StatusOr<std::vector<table::Row>> ReadRows(std::span<const std::string> /*keys*/,
+                                                                 const table::Filter& /*filter*/) const override {
+    return NotHere();
+  }
+  [[nodiscard]] absl::StatusOr<std::vector<table::Row>> ReadRange(const table::RowRange& /*range*/,
+                                                                  const table::Filter& /*filter*/,
+                                                                  int64_t /*limit*/) const override {
+    return NotHere();
+  }
+  [[nodiscard]] absl::Status Apply(std::span<const table::RowMutation> /*mutations*/) override { return NotHere(); }
+  [[nodiscard]] bool atomic_batches() const override { return true; }
+  [[nodiscard]] absl::StatusOr<bool> ApplyIf(absl::string_view /*key*/, std::span<const table::CellMatch> /*predicate*/,
+                                             std::span<const table::Change> /*if_matched*/,
+                                             std::span<const table::Change> /*if_not_matched*/) override {
+    return NotHere();
+  }
+  [[nodiscard]] absl::StatusOr<int64_t> Increment(absl::string_view /*key*/, const table::Column& /*column*/,
+                                                  int64_t /*delta*/) override {
+    return NotHere();
+  }
+
+ private:
+  static absl::Status NotHere() {
+    return absl::FailedPreconditionError("the table is open in the process that makes the project");
+  }
+};
+
 }  // namespace
 
 struct Dataset::State {
@@ -217,7 +247,7 @@ struct Dataset::State {
         meta(std::move(graph_meta)),
         layout(std::move(id_layout)),
         table(std::move(opened)),
-        table_seam(folder.SeamOver(*table)),
+        table_seam(table != nullptr ? folder.SeamOver(*table) : std::make_unique<TableOfAnother>()),
         edges(folder.edges()),
         intents(folder.intents()),
         previews(folder.previews()),
@@ -337,6 +367,19 @@ absl::StatusOr<std::unique_ptr<Dataset>> Dataset::CreateOrResume(const std::stri
   return ended ? Open(folder_name) : OpenUnsealed(folder_name);
 }
 
+absl::StatusOr<std::unique_ptr<Dataset>> Dataset::OpenWithoutTable(const std::string& folder_name) {
+  const ProjectFolder folder(folder_name);
+  CLEAVE_ASSIGN_OR_RETURN(GraphMeta meta, ReadMeta(folder));
+  CLEAVE_ASSIGN_OR_RETURN(IdLayout layout, IdLayout::Create(meta.volume, meta.chunk_size));
+  CLEAVE_ASSIGN_OR_RETURN(std::shared_ptr<store::Store> original, OpenOriginal(meta));
+  CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<ocdbt::Database> database, ocdbt::Database::Open(folder.base()));
+  auto dataset = std::unique_ptr<Dataset>(new Dataset);
+  dataset->state_ = std::make_unique<State>(folder, std::move(meta), std::move(layout), nullptr);
+  dataset->state_->original = std::move(original);
+  CLEAVE_RETURN_IF_ERROR(dataset->state_->Use(std::move(database)));
+  return dataset;
+}
+
 absl::StatusOr<std::unique_ptr<Dataset>> Dataset::Open(const std::string& folder_name, const DatasetSeams& seams) {
   const ProjectFolder folder(folder_name, seams);
   CLEAVE_ASSIGN_OR_RETURN(GraphMeta meta, ReadMeta(folder));
@@ -414,12 +457,15 @@ absl::Status Dataset::ApplyUnsynced(std::span<const table::RowMutation> mutation
   if (state_->sealed) {
     return absl::FailedPreconditionError("the base is sealed: its ingest has ended");
   }
-  return state_->table->ApplyUnsynced(mutations);
+  return state_->table != nullptr ? state_->table->ApplyUnsynced(mutations) : state_->used_table().Apply(mutations);
 }
 
 absl::Status Dataset::SealBase() {
   if (state_->sealed) {
     return absl::OkStatus();
+  }
+  if (state_->table == nullptr) {
+    return absl::FailedPreconditionError("the base is sealed by the process that has the table");
   }
   // Rows first: a sealed base says that everything that ingest wrote is durable.
   CLEAVE_RETURN_IF_ERROR(state_->table->Sync());

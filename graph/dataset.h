@@ -82,6 +82,10 @@ class Dataset {
   // in anything but the time of ingest; else errors as Create and Open.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Dataset>> CreateOrResume(const std::string& folder,
                                                                                const GraphMeta& meta);
+  // What another process is making, opened beside it without the table, which that one has: to read and fill the base
+  // and the edge files. Every call of the table, and SealBase, is FAILED_PRECONDITION. NOT_FOUND when the
+  // folder is no project, or its base is not made yet; FAILED_PRECONDITION when the base is sealed.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Dataset>> OpenWithoutTable(const std::string& folder);
   // Opens a project whose base is sealed, and its fork. NOT_FOUND when the folder is not a project; FAILED_PRECONDITION
   // when its ingest never ended, or the original of an overlay has changed; UNAVAILABLE when another process has it
   // open; DATA_LOSS naming what is damaged.

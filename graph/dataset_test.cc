@@ -172,6 +172,28 @@ TEST_F(DatasetTest, RelativeFoldersWork) {
   EXPECT_TRUE(fs::exists(Below("project.json")));
 }
 
+TEST_F(DatasetTest, IsFilledBesideTheProcessThatHasTheTable) {
+  EXPECT_EQ(Dataset::OpenWithoutTable(Project()).status().code(), absl::StatusCode::kNotFound);
+  {
+    const auto owner = Dataset::Create(Project(), Meta());
+    ASSERT_TRUE(owner.ok()) << owner.status();
+    const auto beside = Dataset::OpenWithoutTable(Project());
+    ASSERT_TRUE(beside.ok()) << beside.status();
+    EXPECT_EQ((*beside)->meta(), Meta());
+    EXPECT_FALSE((*beside)->sealed());
+    ASSERT_TRUE(Fill(**beside, Meta().volume, 7).ok());
+    EXPECT_EQ(VoxelOf((*owner)->segmentation()), 7u);
+    const table::RowMutation row{"key", {table::SetCell{table::columns::kParent, Meta().ingested, "12345678"}}};
+    EXPECT_EQ((*beside)->table().Apply({&row, 1}).code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ((*beside)->ApplyUnsynced({&row, 1}).code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ((*beside)->table().ReadRow("key", {}).status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ((*beside)->SealBase().code(), absl::StatusCode::kFailedPrecondition);
+    ASSERT_TRUE((*owner)->SealBase().ok());
+  }
+  EXPECT_EQ(Dataset::OpenWithoutTable(Project()).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(VoxelOf((*Dataset::Open(Project()))->segmentation()), 7u);
+}
+
 // --- What is refused ---
 
 TEST_F(DatasetTest, NoProject) {

@@ -71,7 +71,7 @@ absl::StatusOr<std::vector<NodeId>> Supervoxels(const IdLayout& layout, const vo
 }  // namespace
 
 absl::StatusOr<ChunkVoxels> ReadChunkVoxels(const Workplace& workplace, const volume::LabelSource& segmentation,
-                                            ChunkPoint chunk) {
+                                            ChunkPoint chunk, Encode encode) {
   const IdLayout& layout = workplace.dataset.layout();
   const VoxelPoint shift = segmentation.bounds().lo - layout.volume().lo;
   const Box box = layout.ChunkBox({graph::kSupervoxelLayer, chunk});
@@ -82,7 +82,7 @@ absl::StatusOr<ChunkVoxels> ReadChunkVoxels(const Workplace& workplace, const vo
   CLEAVE_ASSIGN_OR_RETURN(result.supervoxels, workplace.clock.Time(Step::kSupervoxels, [&] {
     return Supervoxels(layout, segmentation, chunk, voxels.view());
   }));
-  if (workplace.dataset.meta().original.has_value()) {
+  if (encode == Encode::kNo || workplace.dataset.meta().original.has_value()) {
     return result;  // an overlay has no voxels of its own
   }
   const volume::Volume& base = workplace.dataset.segmentation();

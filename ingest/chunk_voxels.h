@@ -19,10 +19,13 @@ struct ChunkVoxels {
   std::vector<store::KeyedWrite> writes;   // every storage chunk of the base in this chunk; none for an overlay
 };
 
-// Reads and encodes one chunk. `segmentation` has the extent of the dataset's volume. DATA_LOSS when a voxel holds what
-// is no supervoxel of this chunk, and why.
+enum class Encode { kNo, kYes };
+
+// Reads one chunk, and encodes it for the base if it is to go there; else there are no writes. `segmentation` has the
+// extent of the dataset's volume. DATA_LOSS when a voxel holds what is no supervoxel of this chunk, and why.
 [[nodiscard]] absl::StatusOr<ChunkVoxels> ReadChunkVoxels(const Workplace& workplace,
-                                                          const volume::LabelSource& segmentation, ChunkPoint chunk);
+                                                          const volume::LabelSource& segmentation, ChunkPoint chunk,
+                                                          Encode encode);
 
 void AddWrites(std::vector<store::KeyedWrite> writes, ocdbt::WriteBatch& batch);
 

@@ -18,21 +18,6 @@ namespace {
 
 constexpr int64_t kMemoryBytes = int64_t{512} << 20;  // for all threads together
 
-// Encodes every chunk of the part, which consists of whole ones.
-absl::Status PutChunks(const volume::Volume& volume, const volume::ScalePart& part, ocdbt::BulkWriter& bulk) {
-  const volume::ChunkGrid& grid = volume.grid(part.scale);
-  for (const ChunkPoint chunk : grid.ChunksOver(part.box)) {
-    const Box box = grid.BoxOf(chunk);
-    const ArrayView3<const uint64_t> labels = part.labels.view().Crop({box.lo - part.box.lo, box.hi - part.box.lo});
-    CLEAVE_ASSIGN_OR_RETURN(const store::KeyedWrite write,
-                            volume.EncodeChunkWrite(part.scale, chunk, labels, std::nullopt));
-    if (write.value.has_value()) {
-      CLEAVE_RETURN_IF_ERROR(bulk.Put(write.key, *write.value));
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::Status FillTier(const Workplace& workplace, const volume::PyramidBlocks& blocks, int tier) {
   const volume::Volume& volume = workplace.dataset.segmentation();
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<ocdbt::BulkWriter> bulk,
@@ -42,7 +27,8 @@ absl::Status FillTier(const Workplace& workplace, const volume::PyramidBlocks& b
     const volume::PyramidBlock block{tier, positions[static_cast<size_t>(i)]};
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<volume::ScalePart> parts, blocks.Downsample(volume, block, std::nullopt));
     for (const volume::ScalePart& part : parts) {
-      CLEAVE_RETURN_IF_ERROR(PutChunks(volume, part, *bulk));
+      CLEAVE_RETURN_IF_ERROR(PutChunks(
+          volume, part, [&](absl::string_view key, absl::string_view value) { return bulk->Put(key, value); }));
     }
     workplace.progress.Advance(Count(blocks.BoxToRead(block, std::nullopt).extent()));
     return absl::OkStatus();
@@ -52,6 +38,21 @@ absl::Status FillTier(const Workplace& workplace, const volume::PyramidBlocks& b
 }
 
 }  // namespace
+
+absl::Status PutChunks(const volume::Volume& volume, const volume::ScalePart& part,
+                       absl::FunctionRef<absl::Status(absl::string_view, absl::string_view)> put) {
+  const volume::ChunkGrid& grid = volume.grid(part.scale);
+  for (const ChunkPoint chunk : grid.ChunksOver(part.box)) {
+    const Box box = grid.BoxOf(chunk);
+    const ArrayView3<const uint64_t> labels = part.labels.view().Crop({box.lo - part.box.lo, box.hi - part.box.lo});
+    CLEAVE_ASSIGN_OR_RETURN(const store::KeyedWrite write,
+                            volume.EncodeChunkWrite(part.scale, chunk, labels, std::nullopt));
+    if (write.value.has_value()) {
+      CLEAVE_RETURN_IF_ERROR(put(write.key, *write.value));
+    }
+  }
+  return absl::OkStatus();
+}
 
 absl::Status FillCoarserScales(const Workplace& workplace) {
   graph::Dataset& dataset = workplace.dataset;

@@ -99,7 +99,8 @@ class FileLayer {
       group[i].position = positions[i];
     }
     CLEAVE_RETURN_IF_ERROR(for_each(workplace_.threads, [&](OpenChunk& chunk) -> absl::Status {
-      CLEAVE_ASSIGN_OR_RETURN(chunk.voxels, ReadChunkVoxels(workplace_, input_.segmentation, chunk.position));
+      CLEAVE_ASSIGN_OR_RETURN(chunk.voxels,
+                              ReadChunkVoxels(workplace_, input_.segmentation, chunk.position, Encode::kYes));
       return absl::OkStatus();
     }));
     ocdbt::WriteBatch batch;
@@ -177,7 +178,7 @@ class FileLayer {
 
   absl::StatusOr<ChunkInput> ReadAgain(NodeId l2_chunk_id) const {
     const ChunkPoint chunk = layout_.ChunkOf(l2_chunk_id).position;
-    absl::StatusOr<ChunkVoxels> voxels = ReadChunkVoxels(workplace_, input_.segmentation, chunk);
+    absl::StatusOr<ChunkVoxels> voxels = ReadChunkVoxels(workplace_, input_.segmentation, chunk, Encode::kNo);
     CLEAVE_RETURN_IF_ERROR(InChunk(voxels.status(), chunk));
     return input_.folders.Read(chunk, std::move(voxels->supervoxels));
   }

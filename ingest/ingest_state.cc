@@ -65,19 +65,23 @@ absl::StatusOr<std::optional<IngestState>> ReadIngestState(const table::TableRea
     return absl::DataLossError("the row 'ingest' of the table is damaged");
   }
   state.request = json["request"].get<std::string>();
+  state.voxels_committed = json.value("voxels_committed", Json()) == true;
   return std::optional(std::move(state));
 }
 
 table::RowMutation IngestStateRow(const IngestState& state) {
-  const Json json = {{"request", state.request},
-                     {"layer", state.layer},
-                     {"next_chunk", state.next_chunk},
-                     {"supervoxels", state.counts.supervoxels},
-                     {"edges_inside", state.counts.edges_inside},
-                     {"edges_between", state.counts.edges_between},
-                     {"edges_cross", state.counts.edges_cross},
-                     {"l2_nodes", state.counts.l2_nodes},
-                     {"roots", state.roots}};
+  Json json = {{"request", state.request},
+               {"layer", state.layer},
+               {"next_chunk", state.next_chunk},
+               {"supervoxels", state.counts.supervoxels},
+               {"edges_inside", state.counts.edges_inside},
+               {"edges_between", state.counts.edges_between},
+               {"edges_cross", state.counts.edges_cross},
+               {"l2_nodes", state.counts.l2_nodes},
+               {"roots", state.roots}};
+  if (state.voxels_committed) {
+    json["voxels_committed"] = true;
+  }
   // One cell, whenever it is written.
   return {kIngestRowKey, {table::SetCell{kState, absl::UnixEpoch(), json.dump()}}};
 }

@@ -28,11 +28,14 @@ namespace cleave::ingest {
 inline constexpr char kIngestRowKey[] = "ingest";
 
 struct IngestState {
-  std::string request = {};       // says what is ingested; another request may not go on with it
-  int layer = graph::kL2Layer;    // above the top layer: all rows are there
-  int64_t next_chunk = 0;         // of a parent layer, in the order of its chunks, x fastest
+  std::string request = {};     // says what is ingested; another request may not go on with it
+  int layer = graph::kL2Layer;  // above the top layer: all rows are there
+  // Of a parent layer, in the order of its chunks, x fastest. Of layer 2, when many processes make it: the first whose
+  // rows are not in the table yet.
+  int64_t next_chunk = 0;
   AtomicLayerCounts counts = {};  // once layer 2 is whole
   int64_t roots = 0;              // as far as they are made
+  bool voxels_committed = false;  // when many processes write them: all are in the base
   friend bool operator==(const IngestState&, const IngestState&) = default;
 };
 

@@ -45,8 +45,9 @@ class ParentLayers {
         resumable_(resumable),
         state_(state) {}
 
-  absl::Status Make() {
-    for (; state_.layer <= layout_.layer_count(); ++state_.layer, state_.next_chunk = 0) {
+  absl::Status Make(LastLayer last_layer) {
+    const int last = std::min(layout_.layer_count(), static_cast<int>(last_layer));
+    for (; state_.layer <= last; ++state_.layer, state_.next_chunk = 0) {
       CLEAVE_RETURN_IF_ERROR(MakeLayer());
     }
     return absl::OkStatus();
@@ -175,8 +176,9 @@ class ParentLayers {
 
 }  // namespace
 
-absl::Status MakeParentLayers(const Workplace& workplace, Resumable resumable, IngestState& state) {
-  return ParentLayers(workplace, resumable, state).Make();
+absl::Status MakeParentLayers(const Workplace& workplace, Resumable resumable, IngestState& state,
+                              LastLayer last_layer) {
+  return ParentLayers(workplace, resumable, state).Make(last_layer);
 }
 
 }  // namespace cleave::ingest

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 #include "absl/status/statusor.h"
 
@@ -16,9 +17,14 @@ enum class Resumable {
   kYes,  // the state is stored with each batch of rows, and no batch can be lost while a later one is kept
 };
 
-// Makes all layers of parents from `state.layer` on, beginning with its chunk `state.next_chunk`, and moves `state` on.
-// Chunks are planned in parallel, batch by batch, and ids given out in the order of chunks; so the ids depend neither
-// on the threads' pace, nor on where an earlier run was stopped. REQUIRES: the layers below are whole.
-[[nodiscard]] absl::Status MakeParentLayers(const Workplace& workplace, Resumable resumable, IngestState& state);
+enum class LastLayer : int {};
+inline constexpr LastLayer kTopLayer{std::numeric_limits<int>::max()};
+
+// Makes all layers of parents from `state.layer` to `last_layer`, beginning with its chunk `state.next_chunk`, and
+// moves `state` on. Chunks are planned in parallel, batch by batch, and ids given out in the order of chunks; so the
+// ids depend neither on the threads' pace, nor on where an earlier run was stopped. REQUIRES: the layers below are
+// whole.
+[[nodiscard]] absl::Status MakeParentLayers(const Workplace& workplace, Resumable resumable, IngestState& state,
+                                            LastLayer last_layer = kTopLayer);
 
 }  // namespace cleave::ingest

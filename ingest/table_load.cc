@@ -229,7 +229,7 @@ class Loader {
  private:
   absl::Status CopyChunk(ChunkPoint chunk, const volume::LabelSource& segmentation, store::Store& edges,
                          ChunkVoxels& voxels) const {
-    CLEAVE_ASSIGN_OR_RETURN(voxels, ReadChunkVoxels(workplace_, segmentation, chunk));
+    CLEAVE_ASSIGN_OR_RETURN(voxels, ReadChunkVoxels(workplace_, segmentation, chunk, Encode::kYes));
     CLEAVE_RETURN_IF_ERROR(CopyEdgeFile(chunk, edges));
     workplace_.progress.Advance(1);
     return absl::OkStatus();

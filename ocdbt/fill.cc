@@ -216,6 +216,16 @@ absl::StatusOr<std::unique_ptr<FillPart>> Fill::BeginPart(absl::string_view part
   return std::unique_ptr<FillPart>(new FillPart(std::move(state)));
 }
 
+absl::Status Fill::RemovePart(absl::string_view part) const {
+  CLEAVE_RETURN_IF_ERROR(ValidateFillName(part));
+  CLEAVE_ASSIGN_OR_RETURN(const std::optional<CommitRecord::Done> done, LastStep(*database_, name_).FindCommitted());
+  if (done) {
+    return absl::FailedPreconditionError(absl::StrCat("the fill ", name_, " was committed in generation ",
+                                                      done->generation.value, "; none of its parts can be taken back"));
+  }
+  return database_->store()->Delete(absl::StrCat(FolderOfFill(name_), "parts/", part));
+}
+
 absl::StatusOr<std::vector<std::string>> Fill::FinishedParts() const {
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<PartName> parts, ListParts(*database_->store(), FolderOfFill(name_)));
   std::vector<std::string> names;

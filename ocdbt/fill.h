@@ -69,6 +69,10 @@ class Fill {
   // In order of names.
   [[nodiscard]] absl::StatusOr<std::vector<std::string>> FinishedParts() const;
 
+  // Takes a finished part back, so that it can be written anew; what it wrote is garbage. Nothing when it is not
+  // finished. FAILED_PRECONDITION once the fill is committed. Not while the last step is at work.
+  [[nodiscard]] absl::Status RemovePart(absl::string_view part) const;
+
   // Commits `parts`, which must be all that are finished; of keys that are in several the last part's value wins, and
   // over what the database holds. Says in which version it is, and, by `changed`, whether this call made it.
   // FAILED_PRECONDITION names a part that is not finished, or one that is and was not asked for; also when it cannot be

@@ -172,6 +172,23 @@ TEST(Fill, RefusesWhatIsNotInOrder) {
   EXPECT_EQ(Fill::Create(*reader, "fill").status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST(Fill, APartThatWasTakenBackIsWrittenAnew) {
+  const auto database = Database::Create(std::make_shared<store::MemoryStore>(), {}).value();
+  const Fill fill = Fill::Create(*database, "fill").value();
+  ASSERT_TRUE(WritePart(*database, "a", {{"k", "wrong"}, {"only before", std::string(9000, 'x')}}).ok());
+  ASSERT_TRUE(WritePart(*database, "b", {{"l", "2"}}).ok());
+  EXPECT_TRUE(fill.RemovePart("never-finished").ok());
+  EXPECT_EQ(fill.RemovePart("a/b").code(), absl::StatusCode::kInvalidArgument);
+  ASSERT_TRUE(fill.RemovePart("a").ok());
+  EXPECT_THAT(*fill.FinishedParts(), ElementsAre("b"));
+  EXPECT_EQ(CommitParts(*database, {"a", "b"}).status().code(), absl::StatusCode::kFailedPrecondition);
+  ASSERT_TRUE(WritePart(*database, "a", {{"k", "right"}}).ok());
+  ASSERT_TRUE(CommitParts(*database, {"a", "b"}).ok());
+  ExpectHolds(*database, {{"k", "right"}, {"l", "2"}});
+  EXPECT_EQ(fill.RemovePart("a").code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(*fill.FinishedParts(), ElementsAre("a", "b"));
+}
+
 TEST(Fill, OfNothingCommitsNothing) {
   const auto database = Database::Create(std::make_shared<store::MemoryStore>(), {}).value();
   ASSERT_TRUE(WritePart(*database, "empty", {}).ok());

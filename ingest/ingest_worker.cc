@@ -1,0 +1,172 @@
+#include "ingest/ingest_worker.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+
+#include "base/crash_point.h"
+#include "base/status.h"
+#include "graph/dataset.h"
+#include "ingest/ingest_folder.h"
+#include "ingest/ingest_jobs.h"
+#include "ingest/worker_presence.h"
+
+namespace cleave::ingest {
+namespace {
+
+constexpr int kTriesOfTransport = 7;
+constexpr absl::Duration kFirstPause = absl::Milliseconds(100);  // doubles with each try
+constexpr absl::Duration kPauseBetweenLooks = absl::Milliseconds(50);
+
+// Renews a lease from a thread of its own, as long as it exists.
+class LeaseKeeper {
+ public:
+  LeaseKeeper(JobQueue& queue, const TakenJob& job, absl::Duration lease)
+      : thread_([this, &queue, job, pause = absl::ToChronoMilliseconds(lease / 3)] {
+          std::unique_lock lock(mutex_);
+          while (!ended_changed_.wait_for(lock, pause, [this] { return ended_; })) {
+            (void)queue.Renew(job);  // who has lost it does the job to its end all the same
+          }
+        }) {}
+  ~LeaseKeeper() {
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+    }
+    ended_changed_.notify_all();
+    thread_.join();
+  }
+  LeaseKeeper(const LeaseKeeper&) = delete;
+  LeaseKeeper& operator=(const LeaseKeeper&) = delete;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable ended_changed_;
+  bool ended_ = false;
+  std::thread thread_;
+};
+
+class IngestWorker {
+ public:
+  IngestWorker(graph::Dataset& dataset, const DatasetFile& file, IngestFolder& folder, const WorkerOptions& options,
+               WorkerId id)
+      : folder_(folder), options_(options), id_(id), jobs_(dataset, file, folder, options.threads) {}
+
+  absl::StatusOr<WorkerReport> Run() {
+    for (;;) {
+      if (options_.stop && options_.stop()) {
+        return report_;
+      }
+      CLEAVE_ASSIGN_OR_RETURN(const Look look, LookForWork());
+      if (look == Look::kNothingLeft && !options_.wait_for_more) {
+        return report_;
+      }
+      if (look != Look::kDidOne) {
+        CLEAVE_RETURN_IF_ERROR(BuryDead());
+        absl::SleepFor(kPauseBetweenLooks);
+      }
+    }
+  }
+
+ private:
+  enum class Look { kDidOne, kOthersWork, kNothingLeft };
+
+  absl::StatusOr<Look> LookForWork() {
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> plan, folder_.ReadPlan());
+    report_.left = 0;
+    bool blocked = false;
+    for (const std::string& name : plan) {
+      CLEAVE_ASSIGN_OR_RETURN(JobQueue * queue, Queue(name));
+      if (!blocked) {
+        CLEAVE_ASSIGN_OR_RETURN(const std::optional<TakenJob> job, queue->Take(id_));
+        if (job.has_value()) {
+          CLEAVE_RETURN_IF_ERROR(Do(name, *queue, *job));
+          return Look::kDidOne;
+        }
+      }
+      CLEAVE_ASSIGN_OR_RETURN(const JobCounts counts, queue->Counts());
+      if (!blocked && !counts.settled()) {
+        return Look::kOthersWork;
+      }
+      report_.left += counts.total() - counts.done;
+      blocked = blocked || counts.failed > 0;
+    }
+    return Look::kNothingLeft;
+  }
+
+  absl::StatusOr<JobQueue*> Queue(const std::string& name) {
+    std::unique_ptr<JobQueue>& queue = queues_[name];
+    if (queue == nullptr) {
+      CLEAVE_ASSIGN_OR_RETURN(queue, JobQueue::Open(folder_.QueuePath(name), options_.queue));
+    }
+    return queue.get();
+  }
+
+  absl::Status Do(const std::string& name, JobQueue& queue, const TakenJob& job) {
+    CrashPoint("ingest.job_taken");
+    absl::Status result;
+    {
+      const LeaseKeeper keeper(queue, job, options_.queue.lease);
+      absl::Duration pause = kFirstPause;
+      for (int tries_left = kTriesOfTransport; tries_left > 0; --tries_left, pause *= 2) {
+        result = jobs_.Do(name, job.index);
+        if (!IsOfTransport(result) || tries_left == 1) {
+          break;
+        }
+        absl::SleepFor(pause);
+      }
+    }
+    CrashPoint("ingest.job_made");
+    ++(result.ok() ? report_.done : report_.failed);
+    const absl::Status noted = result.ok() ? queue.Finish(job) : queue.Fail(job, result);
+    return absl::IsAborted(noted) ? absl::OkStatus() : noted;  // another one has it by now, and will say the same
+  }
+
+  absl::Status BuryDead() {
+    return BuryDeadWorkers(folder_.workers_path(), [this](WorkerId dead) -> absl::Status {
+      CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> plan, folder_.ReadPlan());
+      for (const std::string& name : plan) {
+        CLEAVE_ASSIGN_OR_RETURN(JobQueue * queue, Queue(name));
+        CLEAVE_RETURN_IF_ERROR(queue->Release(dead));
+      }
+      return absl::OkStatus();
+    });
+  }
+
+  IngestFolder& folder_;
+  const WorkerOptions& options_;
+  const WorkerId id_;
+  IngestJobs jobs_;
+  std::map<std::string, std::unique_ptr<JobQueue>> queues_;
+  WorkerReport report_;
+};
+
+}  // namespace
+
+bool IsOfTransport(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsAborted(status) ||
+         absl::IsInternal(status);
+}
+
+absl::StatusOr<WorkerReport> RunIngestWorker(const std::string& project_folder, const WorkerOptions& options) {
+  IngestFolder folder(project_folder);
+  CLEAVE_ASSIGN_OR_RETURN(const DatasetFile file, folder.ReadDataset());
+  if (!folder.exists()) {
+    return absl::NotFoundError(absl::StrCat("no ingest of ", project_folder, " is under way"));
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<graph::Dataset> dataset,
+                          graph::Dataset::OpenWithoutTable(folder.project()));
+  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<WorkerPresence> presence,
+                          WorkerPresence::Announce(folder.workers_path(), *options.random));
+  return IngestWorker(*dataset, file, folder, options, presence->id()).Run();
+}
+
+}  // namespace cleave::ingest
