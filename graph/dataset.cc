@@ -17,6 +17,7 @@
 #include "ocdbt/fork.h"
 #include "store/fall_through_store.h"
 #include "store/file_store.h"
+#include "table/columns.h"
 #include "table/embedded_table.h"
 #include "volume/original.h"
 #include "volume/pyramid.h"
@@ -239,6 +240,11 @@ class TableOfAnother final : public table::Table {
   }
 };
 
+// Every look-up of roots reads parents, layer by layer.
+absl::StatusOr<std::unique_ptr<table::EmbeddedTable>> OpenTable(const std::string& folder, bool is_new) {
+  return table::EmbeddedTable::Open(folder, {.create_if_missing = is_new, .kept_column = table::columns::kParent});
+}
+
 }  // namespace
 
 struct Dataset::State {
@@ -334,8 +340,7 @@ absl::StatusOr<std::unique_ptr<Dataset>> Dataset::OpenUnsealed(const std::string
     std::error_code error;
     fs::remove_all(folder.table(), error);
   }
-  CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<table::EmbeddedTable> table,
-                          table::EmbeddedTable::Open(folder.table(), {.create_if_missing = is_new}));
+  CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<table::EmbeddedTable> table, OpenTable(folder.table(), is_new));
   if (is_new) {
     database = ocdbt::Database::Create(base, {});
   }
@@ -384,7 +389,7 @@ absl::StatusOr<std::unique_ptr<Dataset>> Dataset::Open(const std::string& folder
   const ProjectFolder folder(folder_name, seams);
   CLEAVE_ASSIGN_OR_RETURN(GraphMeta meta, ReadMeta(folder));
   CLEAVE_ASSIGN_OR_RETURN(IdLayout layout, IdLayout::Create(meta.volume, meta.chunk_size));
-  absl::StatusOr<std::unique_ptr<table::EmbeddedTable>> table = table::EmbeddedTable::Open(folder.table(), {});
+  absl::StatusOr<std::unique_ptr<table::EmbeddedTable>> table = OpenTable(folder.table(), /*is_new=*/false);
   if (absl::IsUnavailable(table.status())) {
     return Annotate(table.status(), absl::StrCat(folder.path(), " is in use"));
   }

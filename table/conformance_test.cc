@@ -6,9 +6,11 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <set>
 #include <thread>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
@@ -54,10 +56,13 @@ struct Engine {
   std::function<std::unique_ptr<Table>(const std::string& folder, Clock& clock)> open;
 };
 
-std::unique_ptr<Table> OpenEmbedded(const std::string& folder, Clock& clock, int64_t buffer_bytes) {
+std::unique_ptr<Table> OpenEmbedded(const std::string& folder, Clock& clock, int64_t buffer_bytes,
+                                    std::optional<Column> kept_column = std::nullopt) {
   auto table = EmbeddedTable::Open(folder, {.create_if_missing = true,
                                             .block_cache_bytes = buffer_bytes,
                                             .write_buffer_bytes = buffer_bytes,
+                                            .kept_column = kept_column,
+                                            .kept_cells = 8,
                                             .clock = &clock});
   EXPECT_TRUE(table.ok()) << table.status();
   return std::move(table).value();
@@ -68,6 +73,8 @@ const Engine kEngines[] = {
     {"Plain", [](const std::string&, Clock& clock) { return std::make_unique<PlainTable>(clock); }},
     {"Embedded",
      [](const std::string& folder, Clock& clock) { return OpenEmbedded(folder, clock, int64_t{16} << 20); }},
+    {"EmbeddedKept",
+     [](const std::string& folder, Clock& clock) { return OpenEmbedded(folder, clock, int64_t{16} << 20, kA); }},
     {"EmbeddedTiny", [](const std::string& folder, Clock& clock) { return OpenEmbedded(folder, clock, 64 << 10); }},
 };
 
@@ -367,6 +374,41 @@ TEST_P(Conformance, ReadersSeeAllOfABatchOrNothing) {
     EXPECT_EQ(rows[0].cells, rows[2].cells);
   }
   writer.join();
+}
+
+TEST_P(Conformance, ASnapshotStaysAsItWas) {
+  const auto write = [&](const std::string& value) {
+    const RowMutation rows[] = {{"a", {DeleteCells{kA, {}}, SetCell{kA, Ms(1), value}}},
+                                {"b", {DeleteCells{kA, {}}, SetCell{kA, Ms(1), value}}}};
+    ASSERT_TRUE(table_->Apply(rows).ok());
+  };
+  write("first");
+  const std::unique_ptr<TableReader> snapshot = table_->Snapshot();
+  if (snapshot == nullptr) {
+    EXPECT_FALSE(absl::StartsWith(GetParam().name, "Embedded"));
+    return;
+  }
+  const std::string keys[] = {"a", "b"};
+  for (const char* const value : {"second", "third"}) {
+    write(value);
+    for (const Row& row : snapshot->ReadRows(keys, {}).value()) {
+      EXPECT_EQ(row.Newest(kA)->value, "first");
+    }
+    for (const Row& row : snapshot->ReadRange({"a", "c"}, {}, 0).value()) {
+      EXPECT_EQ(row.Newest(kA)->value, "first");
+    }
+    int visits = 0;
+    EXPECT_TRUE(snapshot
+                    ->VisitNewest(keys, kA, absl::InfiniteFuture(),
+                                  [&](const FoundCell& cell) {
+                                    ++visits;
+                                    EXPECT_EQ(cell.value, "first");
+                                    return absl::OkStatus();
+                                  })
+                    .ok());
+    EXPECT_EQ(visits, 2);
+    EXPECT_EQ(table_->ReadRow("b", {})->Newest(kA)->value, value);
+  }
 }
 
 TEST_P(Conformance, RandomSequencesAgreeWithTheMemoryEngine) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -102,31 +103,20 @@ absl::Status VisitPiece(const NewestRead& read, size_t begin, size_t end) {
   return walker.cursor().status();
 }
 
-// Released when the read ends.
-class HeldSnapshot {
- public:
-  explicit HeldSnapshot(rocksdb::DB& store) : store_(store), snapshot_(store.GetSnapshot()) {}
-  HeldSnapshot(const HeldSnapshot&) = delete;
-  HeldSnapshot& operator=(const HeldSnapshot&) = delete;
-  ~HeldSnapshot() { store_.ReleaseSnapshot(snapshot_); }
-  [[nodiscard]] const rocksdb::Snapshot* get() const { return snapshot_; }
-
- private:
-  rocksdb::DB& store_;
-  const rocksdb::Snapshot* snapshot_;
-};
-
 }  // namespace
 
 absl::Status VisitNewestCells(rocksdb::DB& store, std::span<const std::string> keys, const Column& column,
-                              absl::Time until, CellVisitor visit) {
+                              absl::Time until, CellVisitor visit, const rocksdb::Snapshot* at) {
   const CellFilter filter({.columns = {column}, .end = until, .end_inclusive = true, .cells_per_column = 1});
   if (keys.empty() || filter.empty()) {
     return absl::OkStatus();
   }
   const std::vector<size_t> order = SortedOrder(keys);
-  const HeldSnapshot snapshot(store);
-  const NewestRead read{store, keys, order, filter, snapshot.get(), visit};
+  std::optional<HeldSnapshot> own;
+  if (at == nullptr) {
+    own.emplace(store);
+  }
+  const NewestRead read{store, keys, order, filter, at != nullptr ? at : own->get(), visit};
   const auto threads = static_cast<size_t>(DefaultThreadCount());
   const size_t piece_keys = std::clamp((keys.size() + threads - 1) / threads, kPieceKeysMin, kPieceKeysMax);
   if (keys.size() <= piece_keys) {

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <atomic>
 #include <numeric>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -30,24 +31,43 @@
 #include "table/embedded_key.h"
 #include "table/embedded_newest.h"
 #include "table/embedded_store.h"
+#include "table/kept_cells.h"
 #include "table/row_latches.h"
 
 namespace cleave::table {
+
+// What readers see. The ticket is taken first, as kept_cells.h wants it.
+struct TableInstant {
+  TableInstant(const std::optional<KeptCells>& kept, rocksdb::DB& store)
+      : ticket(kept.has_value() ? kept->Begin() : KeptCells::Ticket()), snapshot(store) {}
+  const KeptCells::Ticket ticket;
+  const HeldSnapshot snapshot;
+};
+
+static const rocksdb::Snapshot* SnapshotOf(const TableInstant* at) {
+  return at == nullptr ? nullptr : at->snapshot.get();
+}
 
 // When a write is on disk: when it returns, with the next such write, or after the next Sync.
 enum class Durability { kSynced, kOrdered, kBulk };
 
 class EmbeddedTable::Impl {
  public:
-  Impl(std::unique_ptr<rocksdb::DB> store, std::string folder, Clock& clock)
-      : store_(std::move(store)), folder_(std::move(folder)), clock_(clock) {}
-
-  absl::StatusOr<std::vector<Row>> ReadRows(std::span<const std::string> keys, const Filter& filter) const;
-  absl::StatusOr<std::vector<Row>> ReadRange(const RowRange& range, const Filter& filter, int64_t limit) const;
-  absl::Status VisitNewest(std::span<const std::string> keys, const Column& column, absl::Time until,
-                           CellVisitor visit) const {
-    return InFolder(VisitNewestCells(*store_, keys, column, until, visit));
+  Impl(std::unique_ptr<rocksdb::DB> store, std::string folder, const EmbeddedTableOptions& options)
+      : store_(std::move(store)), folder_(std::move(folder)), options_(options), clock_(*options.clock) {
+    if (options_.kept_column.has_value()) {
+      kept_.emplace(options_.kept_cells);
+    }
   }
+
+  // All three of one instant: that of `at`, or without one each call's own.
+  absl::StatusOr<std::vector<Row>> ReadRows(std::span<const std::string> keys, const Filter& filter,
+                                            const TableInstant* at = nullptr) const;
+  absl::StatusOr<std::vector<Row>> ReadRange(const RowRange& range, const Filter& filter, int64_t limit,
+                                             const TableInstant* at = nullptr) const;
+  absl::Status VisitNewest(std::span<const std::string> keys, const Column& column, absl::Time until, CellVisitor visit,
+                           const TableInstant* at = nullptr) const;
+  [[nodiscard]] std::unique_ptr<TableReader> Snapshot() const { return std::make_unique<HeldReader>(*this); }
   absl::Status Apply(std::span<const RowMutation> mutations, Durability durability);
   absl::StatusOr<std::vector<bool>> ApplyIfEach(std::span<const ConditionalMutation> mutations, Durability durability);
   absl::StatusOr<bool> ApplyIf(absl::string_view key, std::span<const CellMatch> predicate,
@@ -97,32 +117,58 @@ class EmbeddedTable::Impl {
     Impl& impl_;
   };
 
+  class HeldReader final : public TableReader {
+   public:
+    explicit HeldReader(const Impl& impl) : impl_(impl), at_(impl.kept_, *impl.store_) {}
+    [[nodiscard]] absl::StatusOr<std::vector<Row>> ReadRows(std::span<const std::string> keys,
+                                                            const Filter& filter) const override {
+      return impl_.ReadRows(keys, filter, &at_);
+    }
+    [[nodiscard]] absl::StatusOr<std::vector<Row>> ReadRange(const RowRange& range, const Filter& filter,
+                                                             int64_t limit) const override {
+      return impl_.ReadRange(range, filter, limit, &at_);
+    }
+    [[nodiscard]] absl::Status VisitNewest(std::span<const std::string> keys, const Column& column, absl::Time until,
+                                           CellVisitor visit) const override {
+      return impl_.VisitNewest(keys, column, until, visit, &at_);
+    }
+
+   private:
+    const Impl& impl_;
+    const TableInstant at_;
+  };
+
   // The changes of one write, and the keys it has set so far: deleting a column must find these too.
   struct Batch {
     rocksdb::WriteBatch changes;
     bool notes_keys = false;
     std::set<std::string> set_keys;
+    std::vector<std::string> kept_rows;  // whose cells of the kept column may change
   };
 
-  [[nodiscard]] CellCursor RowCursor() const;
+  [[nodiscard]] CellCursor RowCursor(const TableInstant* at = nullptr) const;
   [[nodiscard]] absl::Status ReadRowAt(const CellFilter& filter, CellCursor& cursor, Row& row) const;
   [[nodiscard]] absl::StatusOr<bool> IsMatched(const ConditionalMutation& mutation) const;
   [[nodiscard]] absl::Status Add(absl::string_view key, std::span<const Change> changes, absl::Time now, Batch& batch);
   [[nodiscard]] absl::Status AddDeletion(absl::string_view prefix, Batch& batch);
   [[nodiscard]] absl::Status Write(Batch& batch, Durability durability);
+  [[nodiscard]] bool MayChangeKept(const Change& change) const;
   [[nodiscard]] absl::Status InFolder(const absl::Status& status) const { return Annotate(status, folder_); }
 
   const std::unique_ptr<rocksdb::DB> store_;
   const std::string folder_;
+  const EmbeddedTableOptions options_;
   Clock& clock_;
+  mutable std::optional<KeptCells> kept_;
   RowLatches latches_;
   absl::Mutex sync_mutex_;
   std::atomic<bool> has_unsynced_ = false;
   OrderedView ordered_{*this};
 };
 
-CellCursor EmbeddedTable::Impl::RowCursor() const {
+CellCursor EmbeddedTable::Impl::RowCursor(const TableInstant* at) const {
   rocksdb::ReadOptions options;
+  options.snapshot = SnapshotOf(at);
   options.prefix_same_as_start = true;
   return CellCursor(std::unique_ptr<rocksdb::Iterator>(store_->NewIterator(options)));
 }
@@ -138,15 +184,15 @@ absl::Status EmbeddedTable::Impl::ReadRowAt(const CellFilter& filter, CellCursor
   return cursor.status();
 }
 
-absl::StatusOr<std::vector<Row>> EmbeddedTable::Impl::ReadRows(std::span<const std::string> keys,
-                                                               const Filter& filter) const {
+absl::StatusOr<std::vector<Row>> EmbeddedTable::Impl::ReadRows(std::span<const std::string> keys, const Filter& filter,
+                                                               const TableInstant* at) const {
   std::vector<Row> rows(keys.size());
   std::vector<size_t> order(keys.size());
   std::iota(order.begin(), order.end(), size_t{0});
   // Rows that lie together are read together.
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return keys[a] < keys[b]; });
   const CellFilter cell_filter(filter);
-  CellCursor cursor = RowCursor();
+  CellCursor cursor = RowCursor(at);
   for (const size_t i : order) {
     CLEAVE_RETURN_IF_ERROR(CheckKey(keys[i]));
     rows[i].key = keys[i];
@@ -158,7 +204,7 @@ absl::StatusOr<std::vector<Row>> EmbeddedTable::Impl::ReadRows(std::span<const s
 }
 
 absl::StatusOr<std::vector<Row>> EmbeddedTable::Impl::ReadRange(const RowRange& range, const Filter& filter,
-                                                                int64_t limit) const {
+                                                                int64_t limit, const TableInstant* at) const {
   const CellFilter cell_filter(filter);
   std::vector<Row> rows;
   if (cell_filter.empty() || (!range.end.empty() && range.end <= range.begin)) {
@@ -167,6 +213,7 @@ absl::StatusOr<std::vector<Row>> EmbeddedTable::Impl::ReadRange(const RowRange& 
   const std::string end = RowLowerBound(range.end);
   const rocksdb::Slice upper_bound = ToSlice(end);
   rocksdb::ReadOptions options;
+  options.snapshot = SnapshotOf(at);
   options.total_order_seek = true;
   options.iterate_upper_bound = range.end.empty() ? nullptr : &upper_bound;
   CellCursor cursor(std::unique_ptr<rocksdb::Iterator>(store_->NewIterator(options)));
@@ -183,6 +230,40 @@ absl::StatusOr<std::vector<Row>> EmbeddedTable::Impl::ReadRange(const RowRange& 
   }
   CLEAVE_RETURN_IF_ERROR(InFolder(cursor.status()));
   return rows;
+}
+
+// Rows whose cell is kept are visited first, the others as the store has them.
+absl::Status EmbeddedTable::Impl::VisitNewest(std::span<const std::string> keys, const Column& column, absl::Time until,
+                                              CellVisitor visit, const TableInstant* at) const {
+  if (!kept_.has_value() || column != *options_.kept_column || keys.size() > options_.kept_read_rows_max) {
+    return InFolder(VisitNewestCells(*store_, keys, column, until, visit, SnapshotOf(at)));
+  }
+  std::optional<TableInstant> own;
+  if (at == nullptr) {
+    at = &own.emplace(kept_, *store_);
+  }
+  const uint64_t number = at->snapshot.get()->GetSequenceNumber();
+  const int64_t until_ms = absl::ToUnixMillis(until);
+  std::vector<std::string> others;
+  std::vector<size_t> places;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const std::optional<KeptCells::Found> found = kept_->Find(keys[i], number);
+    if (found.has_value() && found->time_ms <= until_ms) {
+      CLEAVE_RETURN_IF_ERROR(
+          visit({i, absl::FromUnixMillis(found->time_ms), {found->value.data(), found->value.size()}}));
+    } else {
+      others.push_back(keys[i]);
+      places.push_back(i);
+    }
+  }
+  const bool is_newest = until == absl::InfiniteFuture();
+  const auto keep_and_visit = [&](const FoundCell& cell) {
+    if (is_newest) {
+      kept_->Keep(others[cell.index], absl::ToUnixMillis(cell.time), cell.value, at->ticket, number);
+    }
+    return visit({places[cell.index], cell.time, cell.value});
+  };
+  return InFolder(VisitNewestCells(*store_, others, column, until, keep_and_visit, at->snapshot.get()));
 }
 
 absl::Status EmbeddedTable::Impl::Apply(std::span<const RowMutation> mutations, Durability durability) {
@@ -274,6 +355,9 @@ absl::StatusOr<int64_t> EmbeddedTable::Impl::Increment(absl::string_view key, co
 absl::Status EmbeddedTable::Impl::Add(absl::string_view key, std::span<const Change> changes, absl::Time now,
                                       Batch& batch) {
   const std::string row_prefix = RowPrefix(key);
+  if (std::ranges::any_of(changes, [&](const Change& change) { return MayChangeKept(change); })) {
+    batch.kept_rows.emplace_back(key);
+  }
   for (const Change& change : changes) {
     if (std::holds_alternative<DeleteRow>(change)) {
       CLEAVE_RETURN_IF_ERROR(AddDeletion(row_prefix, batch));
@@ -299,6 +383,16 @@ absl::Status EmbeddedTable::Impl::Add(absl::string_view key, std::span<const Cha
   return absl::OkStatus();
 }
 
+bool EmbeddedTable::Impl::MayChangeKept(const Change& change) const {
+  if (!kept_.has_value()) {
+    return false;
+  }
+  const auto* const set = std::get_if<SetCell>(&change);
+  const auto* const erase = std::get_if<DeleteCells>(&change);
+  return std::holds_alternative<DeleteRow>(change) ||
+         (set != nullptr ? set->column : erase->column) == *options_.kept_column;
+}
+
 absl::Status EmbeddedTable::Impl::AddDeletion(absl::string_view prefix, Batch& batch) {
   CellCursor cursor = RowCursor();
   for (cursor.Seek(prefix); cursor.valid() && absl::StartsWith(cursor.key(), prefix); cursor.Next()) {
@@ -318,7 +412,12 @@ absl::Status EmbeddedTable::Impl::Write(Batch& batch, Durability durability) {
   rocksdb::WriteOptions options;
   options.sync = durability == Durability::kSynced;
   options.disableWAL = durability == Durability::kBulk;
+  std::optional<KeptCells::Change> change;
+  if (!batch.kept_rows.empty()) {
+    change.emplace(*kept_, batch.kept_rows);
+  }
   const rocksdb::Status status = store_->Write(options, &batch.changes);
+  change.reset();
   if (durability != Durability::kSynced) {
     has_unsynced_ = true;
   }
@@ -358,8 +457,7 @@ EmbeddedTable::~EmbeddedTable() = default;
 absl::StatusOr<std::unique_ptr<EmbeddedTable>> EmbeddedTable::Open(const std::string& folder,
                                                                    const EmbeddedTableOptions& options) {
   CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<rocksdb::DB> store, OpenStore(folder, options));
-  return std::unique_ptr<EmbeddedTable>(
-      new EmbeddedTable(std::make_unique<Impl>(std::move(store), folder, *options.clock)));
+  return std::unique_ptr<EmbeddedTable>(new EmbeddedTable(std::make_unique<Impl>(std::move(store), folder, options)));
 }
 
 absl::StatusOr<std::vector<Row>> EmbeddedTable::ReadRows(std::span<const std::string> keys,
@@ -391,6 +489,7 @@ absl::StatusOr<std::vector<bool>> EmbeddedTable::ApplyIfEach(std::span<const Con
 absl::StatusOr<int64_t> EmbeddedTable::Increment(absl::string_view key, const Column& column, int64_t delta) {
   return impl_->Increment(key, column, delta, Durability::kSynced);
 }
+std::unique_ptr<TableReader> EmbeddedTable::Snapshot() const { return impl_->Snapshot(); }
 Table& EmbeddedTable::ordered() { return impl_->ordered(); }
 absl::Status EmbeddedTable::Sync() { return impl_->Sync(); }
 absl::Status EmbeddedTable::CopyTo(const std::string& folder) { return impl_->CopyTo(folder); }

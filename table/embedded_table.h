@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -21,6 +22,11 @@ struct EmbeddedTableOptions {
   int64_t block_cache_bytes = int64_t{256} << 20;
   // Memory for changes not yet in sorted files; up to four times this much may be in use for a moment.
   int64_t write_buffer_bytes = int64_t{64} << 20;
+  // The column whose newest cells are kept in memory as they are found, for look-ups of up to kept_read_rows_max rows
+  // that ask for the same again and again: values of 8 bytes, row keys of up to 23. Up to 56 bytes for each.
+  std::optional<Column> kept_column = std::nullopt;
+  size_t kept_cells = size_t{1} << 20;
+  size_t kept_read_rows_max = size_t{1} << 16;
   // Gives cells their time where the caller gives none. Must outlive the table.
   Clock* clock = &Clock::System();
 };
@@ -52,6 +58,7 @@ class EmbeddedTable final : public Table {
   [[nodiscard]] absl::StatusOr<int64_t> Increment(absl::string_view key, const Column& column, int64_t delta) override;
 
   [[nodiscard]] Table& ordered() override;
+  [[nodiscard]] std::unique_ptr<TableReader> Snapshot() const override;
 
   // Apply for bulk loads: atomic and visible when it returns, but on disk only after the next Sync. A crash before it
   // may lose any of these batches, even where a later Apply survives; each is lost or kept whole.

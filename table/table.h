@@ -9,6 +9,7 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -156,6 +157,11 @@ class Table : public TableReader {
   // which one durable change then makes durable together. The table itself where an engine has no such thing. Lives as
   // long as the table.
   [[nodiscard]] virtual Table& ordered() { return *this; }
+
+  // The rows as they are now: all reads of it see this one instant, whatever is written meanwhile. nullptr where an
+  // engine cannot; what must be of one instant there is asked at a time before any operation in flight. Thread-safe;
+  // to be given up soon, for it keeps old cells on disk, and before the table.
+  [[nodiscard]] virtual std::unique_ptr<TableReader> Snapshot() const { return nullptr; }
 };
 
 }  // namespace cleave::table
