@@ -63,6 +63,10 @@ struct HttpServer::State {
                               return;
                             }
                             if (!error) {
+                              // Else the end of an answer in several packets waits until the client has
+                              // acknowledged the others, which it may put off by 40 ms.
+                              boost::system::error_code ignored;
+                              socket.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
                               std::make_shared<HttpConnection>(std::move(socket), connections)->Read();
                             }
                             Accept();

@@ -239,6 +239,42 @@ TEST_F(LimitsTest, AReadOfManyKeysIsBrokenOffBetweenThem) {
       timed.VisitNewest(keys, {}, absl::InfiniteFuture(), [](const table::FoundCell&) { return absl::OkStatus(); })));
 }
 
+// Layer by layer: an edit between two reads of one look-up must not show.
+TEST_F(LimitsTest, ALookUpReadsTheRowsOfOneInstant) {
+  const table::Column column{"0", "child"};
+  const auto write = [&](const std::string& value) {
+    std::vector<table::RowMutation> rows;
+    for (const char* const key : {"x1", "x2"}) {
+      rows.push_back({key, {table::SetCell{column, absl::UnixEpoch(), value}}});
+    }
+    ASSERT_TRUE(dataset_->table().Apply(rows).ok());
+  };
+  const auto read = [&](const table::TableReader& reader, const std::string& key) {
+    return reader.ReadRow(key, {}).value().Newest(column)->value;
+  };
+  write("old");
+  Clock& clock = Clock::System();
+  const TimedReader look(dataset_->table(), clock, clock.Now(), absl::Hours(1));
+  const TimedReader later(dataset_->table(), clock, clock.Now(), absl::Hours(1));
+  const TimedReader edit(dataset_->table(), clock, clock.Now(), absl::Hours(1), ReadInstant::kEachRead);
+  EXPECT_EQ(read(look, "x1"), "old");
+  EXPECT_EQ(read(edit, "x1"), "old");
+  write("new");
+  EXPECT_EQ(read(look, "x2"), "old");
+  EXPECT_EQ(look.ReadRange({"x1", "x3"}, {}, 0).value()[1].Newest(column)->value, "old");
+  std::string visited;
+  const std::string keys[] = {"x2"};
+  EXPECT_TRUE(look.VisitNewest(keys, column, absl::InfiniteFuture(),
+                               [&](const table::FoundCell& cell) {
+                                 visited = std::string(cell.value);
+                                 return absl::OkStatus();
+                               })
+                  .ok());
+  EXPECT_EQ(visited, "old");
+  EXPECT_EQ(read(edit, "x2"), "new");
+  EXPECT_EQ(read(later, "x2"), "new") << "the instant is that of the first read, not that of the request";
+}
+
 // Rows of the manual's table of limits: what, how much, option, test.
 TEST_F(LimitsTest, TheManualNamesEveryLimitAndATestOfIt) {
   const auto read = [](const std::string& name) {

@@ -80,7 +80,8 @@ absl::StatusOr<Response> Routes::Handle(const Request& request, const Match& mat
   const size_t which = match.dataset.value_or(0);
   const bool is_edit = match.route->right >= Right::kEdit;
   const TimedReader rows(datasets_[which].dataset->table(), *options_.clock, start,
-                         is_edit ? absl::InfiniteDuration() : options_.limits.read_time_max);
+                         is_edit ? absl::InfiniteDuration() : options_.limits.read_time_max,
+                         is_edit ? ReadInstant::kEachRead : ReadInstant::kFirstRead);
   Service service{datasets_[which].name,
                   *datasets_[which].dataset,
                   *datasets_[which].editor,

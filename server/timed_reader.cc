@@ -19,10 +19,18 @@ absl::Status TimedReader::Check() const {
                                                   ", and no longer is allowed (--read-seconds-max): ask for less"));
 }
 
+const table::TableReader& TimedReader::Rows() const {
+  if (instant_ == ReadInstant::kEachRead) {
+    return table_;
+  }
+  std::call_once(once_, [this] { snapshot_ = table_.Snapshot(); });
+  return snapshot_ != nullptr ? *snapshot_ : static_cast<const table::TableReader&>(table_);
+}
+
 absl::StatusOr<std::vector<table::Row>> TimedReader::ReadRows(std::span<const std::string> keys,
                                                               const table::Filter& filter) const {
   CLEAVE_RETURN_IF_ERROR(Check());
-  absl::StatusOr<std::vector<table::Row>> rows = reader_.ReadRows(keys, filter);
+  absl::StatusOr<std::vector<table::Row>> rows = Rows().ReadRows(keys, filter);
   CLEAVE_RETURN_IF_ERROR(Check());
   return rows;
 }
@@ -30,7 +38,7 @@ absl::StatusOr<std::vector<table::Row>> TimedReader::ReadRows(std::span<const st
 absl::StatusOr<std::vector<table::Row>> TimedReader::ReadRange(const table::RowRange& range,
                                                                const table::Filter& filter, int64_t limit) const {
   CLEAVE_RETURN_IF_ERROR(Check());
-  absl::StatusOr<std::vector<table::Row>> rows = reader_.ReadRange(range, filter, limit);
+  absl::StatusOr<std::vector<table::Row>> rows = Rows().ReadRange(range, filter, limit);
   CLEAVE_RETURN_IF_ERROR(Check());
   return rows;
 }
@@ -38,7 +46,7 @@ absl::StatusOr<std::vector<table::Row>> TimedReader::ReadRange(const table::RowR
 absl::Status TimedReader::VisitNewest(std::span<const std::string> keys, const table::Column& column, absl::Time until,
                                       table::CellVisitor visit) const {
   CLEAVE_RETURN_IF_ERROR(Check());
-  CLEAVE_RETURN_IF_ERROR(reader_.VisitNewest(keys, column, until, [&](const table::FoundCell& cell) {
+  CLEAVE_RETURN_IF_ERROR(Rows().VisitNewest(keys, column, until, [&](const table::FoundCell& cell) {
     const absl::Status status = cell.index % kKeysBetweenLooks == 0 ? Check() : absl::OkStatus();
     return status.ok() ? visit(cell) : status;
   }));
