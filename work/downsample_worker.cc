@@ -122,7 +122,7 @@ absl::StatusOr<WorkDone> DownsampleWorker::Step() {
   CLEAVE_ASSIGN_OR_RETURN(const WorkDone handled, HandleEvents(waiting));
   done += handled;
   CrashPoint("downsample.before_acknowledge");
-  CLEAVE_RETURN_IF_ERROR(MoveOn(events).status());
+  CLEAVE_RETURN_IF_ERROR(MoveOn(acknowledged, events).status());
   return done;
 }
 
@@ -172,8 +172,11 @@ absl::StatusOr<WorkDone> DownsampleWorker::HandleEvents(const std::vector<EventR
   return done;
 }
 
-absl::StatusOr<bool> DownsampleWorker::MoveOn(const std::vector<EventRef>& events) {
-  CLEAVE_ASSIGN_OR_RETURN(const absl::Time safe, SafeTimeOf(dataset_, events));
+absl::StatusOr<bool> DownsampleWorker::MoveOn(absl::Time acknowledged, const std::vector<EventRef>& listed) {
+  CLEAVE_ASSIGN_OR_RETURN(const absl::Time safe, SafeTimeOf(dataset_, listed));
+  // What came before the last of them since they were listed must not be passed.
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<EventRef> events,
+                          edit::ListEvents(dataset_.table(), acknowledged, kEventsPerStep));
   const auto end = std::ranges::find_if(
       events, [&](const EventRef& event) { return event.time > safe || !handled_.contains(event); });
   std::vector<EventRef> passed(events.begin(), end);

@@ -72,7 +72,7 @@ class DownsampleWorker {
   [[nodiscard]] absl::StatusOr<WorkDone> HandleReverted();
   [[nodiscard]] absl::StatusOr<WorkDone> HandleEvents(const std::vector<edit::EventRef>& waiting);
   // Moves the offset over what is handled, as far as it may; whether it moved.
-  [[nodiscard]] absl::StatusOr<bool> MoveOn(const std::vector<edit::EventRef>& events);
+  [[nodiscard]] absl::StatusOr<bool> MoveOn(absl::Time acknowledged, const std::vector<edit::EventRef>& listed);
 
   graph::Dataset& dataset_;
   const DownsampleOptions options_;

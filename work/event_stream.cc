@@ -69,6 +69,9 @@ absl::StatusOr<EventPage> ReadEvents(graph::Dataset& dataset, EventOffset offset
   CLEAVE_RETURN_IF_ERROR(edit::EnsureEventIndex(dataset.table()));
   CLEAVE_ASSIGN_OR_RETURN(std::vector<EventRef> events, edit::ListEvents(dataset.table(), offset.after, limit));
   CLEAVE_ASSIGN_OR_RETURN(const absl::Time safe, SafeTimeOf(dataset, events));
+  // Listed again: an operation with an earlier time that was in flight at the first look may have ended before the
+  // second.
+  CLEAVE_ASSIGN_OR_RETURN(events, edit::ListEvents(dataset.table(), offset.after, limit));
   std::erase_if(events, [&](const EventRef& event) { return event.time > safe; });
   EventPage page{{}, offset};
   CLEAVE_ASSIGN_OR_RETURN(page.events, ReadEventRecords(dataset, events));

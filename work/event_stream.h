@@ -39,7 +39,8 @@ struct EventPage {
 [[nodiscard]] absl::StatusOr<EventPage> ReadEvents(graph::Dataset& dataset, EventOffset offset, int64_t limit);
 
 // The newest time up to which nothing can be inserted before the last of these events any more; not earlier than any
-// event may be told. InfinitePast for no events.
+// event may be told. InfinitePast for no events. Events may have been inserted since these were listed: whoever goes on
+// behind them lists those up to this time again.
 [[nodiscard]] absl::StatusOr<absl::Time> SafeTimeOf(graph::Dataset& dataset, const std::vector<edit::EventRef>& events);
 
 // The records of these events, in their order.

@@ -5,6 +5,8 @@
 #include "work/event_stream.h"
 
 #include <algorithm>
+#include <functional>
+#include <memory>
 #include <random>
 #include <thread>
 
@@ -16,6 +18,39 @@
 
 namespace cleave::work {
 namespace {
+
+// A table that does something once, right after a range that begins with "e" was read: the events.
+class InterruptedTable final : public table::Table {
+ public:
+  InterruptedTable(table::Table& inner, std::function<void()>& after_events)
+      : inner_(inner), after_events_(after_events) {}
+  absl::StatusOr<std::vector<table::Row>> ReadRows(std::span<const std::string> keys,
+                                                   const table::Filter& filter) const override {
+    return inner_.ReadRows(keys, filter);
+  }
+  absl::StatusOr<std::vector<table::Row>> ReadRange(const table::RowRange& range, const table::Filter& filter,
+                                                    int64_t limit) const override {
+    auto rows = inner_.ReadRange(range, filter, limit);
+    if (range.begin.starts_with('e') && after_events_) {
+      std::exchange(after_events_, nullptr)();
+    }
+    return rows;
+  }
+  absl::Status Apply(std::span<const table::RowMutation> mutations) override { return inner_.Apply(mutations); }
+  bool atomic_batches() const override { return inner_.atomic_batches(); }
+  absl::StatusOr<bool> ApplyIf(absl::string_view key, std::span<const table::CellMatch> predicate,
+                               std::span<const table::Change> if_matched,
+                               std::span<const table::Change> if_not_matched) override {
+    return inner_.ApplyIf(key, predicate, if_matched, if_not_matched);
+  }
+  absl::StatusOr<int64_t> Increment(absl::string_view key, const table::Column& column, int64_t delta) override {
+    return inner_.Increment(key, column, delta);
+  }
+
+ private:
+  table::Table& inner_;
+  std::function<void()>& after_events_;
+};
 
 class EventStreamTest : public testing::Test {
  protected:
@@ -31,8 +66,42 @@ class EventStreamTest : public testing::Test {
   }
   graph::Dataset& dataset() { return *project_.dataset; }
 
+  // The project with its third event in flight again, until `after_events_` is called.
+  std::unique_ptr<graph::Dataset> OpenWithThirdEventInFlight(std::vector<graph::OperationId>& all) {
+    const EventPage page = ReadEvents(dataset(), {}, 0).value();
+    for (const edit::OperationRecord& event : page.events) {
+      all.push_back(event.id);
+    }
+    const edit::OperationRecord third = page.events[2];
+    project_ = {};
+    auto opened = graph::Dataset::Open(folder_.path() + "/p", {.table = [&](table::Table& table) {
+                                         return std::make_unique<InterruptedTable>(table, after_events_);
+                                       }});
+    graph::Dataset* const dataset = opened.value().get();
+    edit::OperationLog log(dataset->table());
+    edit::OperationRecord begun = third;
+    begun.status = edit::OperationStatus::kWriteStarted;
+    EXPECT_TRUE(log.Write(begun).ok());
+    EXPECT_TRUE(log.WriteInFlight({.id = third.id, .locked_roots = {}, .chunk_scope = {}}).ok());
+    const table::RowMutation gone[] = {
+        {edit::EventRowKey({.time = third.time, .operation = third.id}), {table::DeleteRow{}}}};
+    EXPECT_TRUE(dataset->table().Apply(gone).ok());
+    EXPECT_EQ(ReadEvents(*dataset, {}, 0)->events.size(), 2U);
+    third_time_ = third.time;
+    after_events_ = [dataset, third] {
+      edit::OperationLog ending(dataset->table());
+      ASSERT_TRUE(ending.Write(third).ok());
+      const table::RowMutation event[] = {edit::EventRow({third.time, third.id})};
+      ASSERT_TRUE(dataset->table().Apply(event).ok());
+      ASSERT_TRUE(ending.RemoveInFlight(third.id).ok());
+    };
+    return *std::move(opened);
+  }
+
   store::TemporaryFolder folder_;
   edit::OpenProject project_;
+  std::function<void()> after_events_;
+  absl::Time third_time_;
 };
 
 TEST_F(EventStreamTest, AreTheLogInOrder) {
@@ -88,6 +157,31 @@ TEST_F(EventStreamTest, AnOperationInFlightHoldsBackLaterEvents) {
   EXPECT_EQ(ReadEvents(dataset(), {all.events[4].time}, 0)->events.size(), 0U);
   ASSERT_TRUE(log.RemoveInFlight(begun.id).ok());
   EXPECT_EQ(ReadEvents(dataset(), {}, 0)->events.size(), all.events.size());
+}
+
+TEST_F(EventStreamTest, AnOperationThatEndsWhileEventsAreReadIsNotPassed) {
+  std::vector<graph::OperationId> all;
+  const std::unique_ptr<graph::Dataset> dataset = OpenWithThirdEventInFlight(all);
+  const EventPage page = ReadEvents(*dataset, {}, 0).value();
+  EXPECT_FALSE(after_events_) << "the operation did not end in between";
+  std::vector<graph::OperationId> told;
+  for (const edit::OperationRecord& event : page.events) {
+    told.push_back(event.id);
+  }
+  EXPECT_EQ(told, std::vector(all.begin(), all.begin() + std::ssize(told)));
+  EXPECT_GE(told.size(), 2U);
+  EXPECT_EQ(told.size() + ReadEvents(*dataset, page.next, 0)->events.size(), all.size());
+}
+
+TEST_F(EventStreamTest, AnOperationThatEndsWhileTheWorkerWorksIsNotPassed) {
+  std::vector<graph::OperationId> all;
+  const std::unique_ptr<graph::Dataset> dataset = OpenWithThirdEventInFlight(all);
+  const auto worker = DownsampleWorker::Create(*dataset, {}).value();
+  ASSERT_TRUE(worker->Step().ok());
+  EXPECT_FALSE(after_events_) << "the operation did not end in between";
+  EXPECT_LT(edit::ReadAcknowledged(dataset->table(), edit::kDownsampleGroup).value(), third_time_);
+  ASSERT_TRUE(worker->Drain().ok());
+  ASSERT_NO_FATAL_FAILURE(ExpectFreshScales(*dataset));
 }
 
 TEST_F(EventStreamTest, GroupsKeepTheirOwnOffsetAndNeverGoBack) {
