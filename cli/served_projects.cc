@@ -14,6 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Of half a second each: several people may cut voxels of one chunk at once, on a machine that is busy, too.
+constexpr int kLockTries = 40;
+
 NamedProject ReadArgument(const std::string& text) {
   std::error_code error;
   const size_t mark = text.find('=');
@@ -57,7 +60,7 @@ absl::StatusOr<std::vector<NamedProject>> OpenProjects(const std::vector<std::st
     if (!is_new) {
       return absl::InvalidArgumentError(absl::StrCat(place->second, " and ", text, " are the same project"));
     }
-    absl::StatusOr<Project> opened = OpenProject(one.folder, console);
+    absl::StatusOr<Project> opened = OpenProject(one.folder, console, {.lock_tries = kLockTries});
     if (!opened.ok()) {
       return given.size() == 1 ? opened.status() : Annotate(opened.status(), one.folder);
     }

@@ -24,6 +24,7 @@
 #include "edit/apply.h"
 #include "edit/draft.h"
 #include "edit/editor_work.h"
+#include "edit/lock_keys.h"
 #include "edit/request_keys.h"
 #include "edit/session.h"
 #include "edit/split_plan.h"
@@ -246,7 +247,10 @@ absl::Status Editor::PlanTasks(Work& work) {
   CLEAVE_ASSIGN_OR_RETURN(const uint64_t generation, VoxelGeneration(dataset_));
   LockChunks lock_chunks;
   if (work.session != nullptr) {
-    lock_chunks = [&](std::span<const ChunkPoint> chunks) { return work.session->LockChunks(chunks); };
+    lock_chunks = [&](std::span<const ChunkPoint> chunks) -> absl::Status {
+      CLEAVE_RETURN_IF_ERROR(work.place->WantChunks(ChunkIds(dataset_.layout(), chunks)));
+      return work.session->LockChunks(chunks);
+    };
   }
   absl::flat_hash_set<NodeId> known(work.all_roots.begin(), work.all_roots.end());
   work.planned.clear();

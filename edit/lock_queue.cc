@@ -24,6 +24,17 @@ LockQueue::Place::~Place() {
 absl::Status LockQueue::Place::Want(std::span<const NodeId> roots) {
   const absl::MutexLock lock(&queue_.mutex_);
   queue_.line_[number_].wants = {roots.begin(), roots.end()};
+  return LookForEarlier(roots, "object");
+}
+
+absl::Status LockQueue::Place::WantChunks(std::span<const NodeId> chunks) {
+  const absl::MutexLock lock(&queue_.mutex_);
+  queue_.line_[number_].chunks.insert(chunks.begin(), chunks.end());
+  return LookForEarlier(chunks, "chunk");
+}
+
+// An id of a chunk has no segment, so it is no root's.
+absl::Status LockQueue::Place::LookForEarlier(std::span<const NodeId> wanted, absl::string_view what) const {
   const absl::Time now = absl::Now();
   for (const auto& [number, waiter] : queue_.line_) {
     if (number == number_) {
@@ -32,10 +43,11 @@ absl::Status LockQueue::Place::Want(std::span<const NodeId> roots) {
     if (!waiter.refused.has_value() || now - *waiter.refused < queue_.patience_) {
       continue;
     }
-    const auto wanted = std::ranges::find_if(roots, [&](NodeId root) { return waiter.wants.contains(root); });
-    if (wanted != roots.end()) {
+    const auto both = std::ranges::find_if(
+        wanted, [&w = waiter](NodeId id) { return w.wants.contains(id) || w.chunks.contains(id); });
+    if (both != wanted.end()) {
       return absl::UnavailableError(absl::StrCat(
-          "operation ", Value(waiter.operation), " has waited for object ", Value(*wanted), " since ",
+          "operation ", Value(waiter.operation), " has waited for ", what, " ", Value(*both), " since ",
           absl::FormatTime(absl::RFC3339_full, *waiter.refused, absl::UTCTimeZone()), " and comes first; try again"));
     }
   }

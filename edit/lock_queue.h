@@ -1,12 +1,11 @@
-// Who may ask for the locks of objects next, among the operations of one process.
+// Who may ask for the locks of objects and chunks next, among the operations of one process.
 //
 // The rows of locks know one holder and no queue: whoever asks at the right moment wins, and an operation that needs
-// two busy objects at once, or one that is edited all the time, could ask for ever. So operations that wait stand in a
-// line:
+// two busy objects at once, or an object or a chunk that is edited all the time, could ask for ever. So operations that
+// wait stand in a line:
 //
 //   1. An operation that was refused and has waited for `patience` has precedence: none that came later is let at a
-//   root
-//      that it wants.
+//      root or a chunk that it wants.
 //   2. When a commit replaces roots, those who wanted an old one want its successors from then on.
 //   3. Whoever gives up, or commits, leaves the line; all others wake and try again.
 //
@@ -28,6 +27,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 
@@ -50,10 +50,16 @@ class LockQueue {
     // Says which roots the operation wants now. UNAVAILABLE, naming who waits and since when, if an operation with
     // precedence wants one of them.
     [[nodiscard]] absl::Status Want(std::span<const graph::NodeId> roots);
+    // The same of chunks, by their ids of layer 2, which an operation learns of while it plans: from then on it wants
+    // them to its end, in every try, with those that it named before.
+    [[nodiscard]] absl::Status WantChunks(std::span<const graph::NodeId> chunks);
     // The try did not succeed: waits until something has changed, for `timeout` at most (a little less at random).
     void Wait(absl::Duration timeout);
 
    private:
+    absl::Status LookForEarlier(std::span<const graph::NodeId> wanted, absl::string_view what) const
+        ABSL_EXCLUSIVE_LOCKS_REQUIRED(queue_.mutex_);
+
     LockQueue& queue_;
     uint64_t number_ = 0;
   };
@@ -64,8 +70,9 @@ class LockQueue {
  private:
   struct Waiter {
     graph::OperationId operation{};
-    absl::flat_hash_set<graph::NodeId> wants;
-    std::optional<absl::Time> refused;  // since when it waits
+    absl::flat_hash_set<graph::NodeId> wants;   // roots
+    absl::flat_hash_set<graph::NodeId> chunks;  // and chunks
+    std::optional<absl::Time> refused;          // since when it waits
   };
 
   const absl::Duration patience_;

@@ -48,6 +48,21 @@ TEST(LockQueue, WhoHasWaitedComesFirst) {
   EXPECT_TRUE(first.Want(Roots({10, 11})).ok());
 }
 
+TEST(LockQueue, AChunkIsWaitedForAsAnObjectIs) {
+  LockQueue queue(kPatience);
+  LockQueue::Place earlier(queue, OperationId{4});
+  LockQueue::Place first(queue, OperationId{5});
+  LockQueue::Place later(queue, OperationId{6});
+  ASSERT_TRUE(first.WantChunks(Roots({100, 101})).ok());
+  MakePatient(first, Roots({10}));  // another try: its chunks are wanted all the same
+  EXPECT_TRUE(later.Want(Roots({11})).ok());
+  ExpectRefused(later.WantChunks(Roots({101, 102})), absl::StatusCode::kUnavailable,
+                {"operation 5 has waited for chunk 101 since 20"});
+  EXPECT_TRUE(later.WantChunks(Roots({102})).ok());
+  EXPECT_TRUE(earlier.WantChunks(Roots({101})).ok()) << "it came before";
+  EXPECT_TRUE(first.WantChunks(Roots({100, 101})).ok());
+}
+
 TEST(LockQueue, TheLineFollowsTheLineage) {
   LockQueue queue(kPatience);
   LockQueue::Place first(queue, OperationId{1});
