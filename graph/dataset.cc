@@ -375,11 +375,11 @@ absl::StatusOr<std::unique_ptr<Dataset>> Dataset::CreateOrResume(const std::stri
 absl::StatusOr<std::unique_ptr<Dataset>> Dataset::OpenWithoutTable(const std::string& folder_name) {
   const ProjectFolder folder(folder_name);
   CLEAVE_ASSIGN_OR_RETURN(GraphMeta meta, ReadMeta(folder));
-  CLEAVE_ASSIGN_OR_RETURN(IdLayout layout, IdLayout::Create(meta.volume, meta.chunk_size));
+  CLEAVE_ASSIGN_OR_RETURN(const IdLayout layout, IdLayout::Create(meta.volume, meta.chunk_size));
   CLEAVE_ASSIGN_OR_RETURN(std::shared_ptr<store::Store> original, OpenOriginal(meta));
   CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<ocdbt::Database> database, ocdbt::Database::Open(folder.base()));
   auto dataset = std::unique_ptr<Dataset>(new Dataset);
-  dataset->state_ = std::make_unique<State>(folder, std::move(meta), std::move(layout), nullptr);
+  dataset->state_ = std::make_unique<State>(folder, std::move(meta), layout, nullptr);
   dataset->state_->original = std::move(original);
   CLEAVE_RETURN_IF_ERROR(dataset->state_->Use(std::move(database)));
   return dataset;

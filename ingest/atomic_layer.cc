@@ -30,7 +30,6 @@ namespace {
 
 using graph::Dataset;
 using graph::NodeId;
-using graph::Segment;
 
 constexpr int64_t kChunksPerThread = 8;  // in a group, so that no thread waits for long
 // Connecting a chunk is mostly waiting for its edge file to be durable; file systems join the syncs of many threads.

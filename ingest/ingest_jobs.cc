@@ -175,6 +175,7 @@ absl::Status IngestJobs::ConnectLabels(std::span<const ChunkPoint> chunks) {
     });
   }
   std::vector<std::pair<const ChunkPoint, ChunkSupervoxels>*> entries;
+  entries.reserve(surfaces.size());
   for (auto& entry : surfaces) {
     entries.push_back(&entry);
   }

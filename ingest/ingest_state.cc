@@ -110,6 +110,7 @@ absl::Status RemoveChunkMarks(table::Table& table) {
       return absl::OkStatus();
     }
     std::vector<table::RowMutation> removals;
+    removals.reserve(rows.size());
     for (const table::Row& row : rows) {
       removals.push_back({row.key, {table::DeleteCells{kMark, absl::UnixEpoch()}}});
     }

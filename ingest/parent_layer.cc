@@ -30,7 +30,6 @@ namespace {
 using graph::ChunkAddress;
 using graph::Dataset;
 using graph::IdLayout;
-using graph::NodeId;
 using graph::PlannedNode;
 using graph::Segment;
 

@@ -45,7 +45,7 @@ absl::StatusOr<Message> Unframe(absl::string_view bytes) {
 }
 
 absl::Status DecodeFace(const proto::ChunkSurfaces::Face& face, size_t places, Array3<uint32_t>& plane) {
-  const absl::Status wrong = absl::DataLossError("a face is none");
+  absl::Status wrong = absl::DataLossError("a face is none");
   if (face.extent_size() != 3) {
     return wrong;
   }

@@ -40,7 +40,6 @@ namespace cleave::ingest {
 namespace {
 
 namespace columns = table::columns;
-using graph::ChunkAddress;
 using graph::Dataset;
 using graph::GraphMeta;
 using graph::IdLayout;

@@ -76,6 +76,7 @@ class ProcessCrew final : public WorkerCrew {
  private:
   absl::Status StartOne() {
     std::vector<char*> arguments;
+    arguments.reserve(command_.size() + 1);
     for (std::string& argument : command_) {
       arguments.push_back(argument.data());
     }
