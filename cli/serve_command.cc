@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/json_text.h"
 #include "cli/option_file.h"
+#include "cli/served_figures.h"
 #include "cli/served_projects.h"
 #include "cli/served_redis.h"
 #include "nlohmann/json.hpp"
@@ -142,11 +143,20 @@ class ServeCommand final : public Command {
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<NamedProject> projects, OpenProjects(projects_, console));
     CLEAVE_ASSIGN_OR_RETURN(const auto downsampling, StartDownsampling(projects, console));
     CLEAVE_ASSIGN_OR_RETURN(const auto redis, redis_.Start(projects));
+    ServedFigures figures;
+    for (size_t i = 0; i < projects.size(); ++i) {
+      figures.Watch(projects[i].name, *downsampling[i]);
+    }
+    for (size_t i = 0; i < redis.size(); ++i) {
+      figures.Watch(projects[i].name, *redis[i]);
+    }
+    options_.more_figures = [&figures] { return figures.Read(); };
     server::Routes routes(Served(projects), options_);
     CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<server::HttpServer> listening,
                             server::HttpServer::Start(
                                 listen_, [&](const server::Request& request) { return routes.Answer(request); },
                                 [&](const server::Request& request) { return routes.IsSlow(request); }));
+    figures.Watch(*listening);
     Tell(projects, listening->port(), console);
     stop.Wait();
     console.Note("stopping: requests under way are finished");

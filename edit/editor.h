@@ -96,6 +96,8 @@ class Editor {
 
   // Finishes at once what nobody works on any more; returns how many operations it was.
   [[nodiscard]] absl::StatusOr<int> RecoverNow() { return recoverer_.RecoverSilent(); }
+  // How many edits wait for locks that others hold.
+  [[nodiscard]] int64_t waiting_for_locks() const { return queue_.waiting(); }
   // What was recovered since Open, and what could not be.
   [[nodiscard]] std::vector<RecoveredOperation> recovered() const { return recoverer_.recovered(); }
 

@@ -64,6 +64,11 @@ void LockQueue::Place::Wait(absl::Duration timeout) {
   queue_.changed_.WaitWithTimeout(&queue_.mutex_, timeout * part);
 }
 
+int64_t LockQueue::waiting() const {
+  const absl::MutexLock lock(&mutex_);
+  return std::ranges::count_if(line_, [](const auto& entry) { return entry.second.refused.has_value(); });
+}
+
 void LockQueue::Replaced(std::span<const NodeId> old_roots, std::span<const NodeId> new_roots) {
   const absl::MutexLock lock(&mutex_);
   for (auto& [number, waiter] : line_) {

@@ -64,6 +64,9 @@ class LockQueue {
     uint64_t number_ = 0;
   };
 
+  // How many operations were refused and wait now.
+  [[nodiscard]] int64_t waiting() const;
+
   // A commit put `new_roots` in the place of `old_roots`.
   void Replaced(std::span<const graph::NodeId> old_roots, std::span<const graph::NodeId> new_roots);
 
@@ -76,7 +79,7 @@ class LockQueue {
   };
 
   const absl::Duration patience_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   absl::CondVar changed_;
   uint64_t next_number_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<uint64_t, Waiter> line_ ABSL_GUARDED_BY(mutex_);  // by number, the first to come first

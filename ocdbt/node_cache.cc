@@ -1,5 +1,7 @@
 #include "ocdbt/node_cache.h"
 
+#include "base/cache_tally.h"
+
 namespace cleave::ocdbt {
 
 void NodeCache::Insert(const std::string& name, std::shared_ptr<const void> node, size_t bytes) {
@@ -29,9 +31,12 @@ size_t NodeCache::used_bytes() const {
 std::shared_ptr<const void> NodeCache::FindAny(const std::string& name) {
   const std::lock_guard lock(mutex_);
   const auto found = by_name_.find(name);
+  CacheCounts& counts = CountsOf(Cache::kVoxelStoreNodes);
   if (found == by_name_.end()) {
+    ++counts.misses;
     return nullptr;
   }
+  ++counts.hits;
   items_.splice(items_.begin(), items_, found->second);
   return found->second->node;
 }

@@ -562,6 +562,12 @@ def test_metrics_and_the_request_log(story):
     text = requests.get(story.server.url + "/metrics").text
     assert 'cleave_edits_total{dataset="graph",kind="merge",outcome="done"} 1' in text
     assert "cleave_http_request_seconds_bucket" in text and "cleave_http_requests_under_way" in text
+    assert 'cleave_edit_stage_seconds_count{dataset="graph",kind="merge",stage="lock"} 1' in text
+    assert 'cleave_operations_in_flight{dataset="graph"} 0' in text
+    assert 'cleave_worker_failing{dataset="graph",worker="downsample"} 0' in text
+    assert 'cleave_requests_waiting{queue="edits"} 0' in text
+    families = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
+    assert len(families) == len(set(families)), "Prometheus refuses a family that is told twice"
     assert requests.get(story.server.url + "/healthz").text == "ok\n"
     assert requests.get(story.server.url + "/readyz").status_code == 200
     requests.get(story.server.url + "/healthz?middle_auth_token=secret", headers={"X-Request-Id": "mine-7"})

@@ -33,6 +33,7 @@ absl::StatusOr<Response> EditAnswer(Service& service, const Call& call, const st
                                     const absl::StatusOr<edit::EditReport>& report) {
   service.metrics.CountEdit(service.name, kind, OutcomeOf(report.status()));
   CLEAVE_RETURN_IF_ERROR(report.status());
+  service.metrics.ObserveEdit(service.name, kind, report->stages);
   const bool as_text = WantsText(call.request);
   return JsonResponse(
       {{"operation_id", IdJson(report->operation, as_text)}, {"new_root_ids", IdsJson(report->new_roots, as_text)}});
@@ -158,6 +159,7 @@ absl::StatusOr<Response> AnswerRollback(Service& service, const Call& call) {
   for (const edit::RollbackItem& item : items) {
     service.metrics.CountEdit(service.name, "undo", OutcomeOf(item.status));
     if (item.status.ok()) {
+      service.metrics.ObserveEdit(service.name, "undo", item.edit.stages);
       body["operation_id"].push_back(IdJson(item.edit.operation, WantsText(call.request)));
       body["timestamp"].push_back(SecondsJson(item.edit.time));
     } else {

@@ -133,8 +133,11 @@ void HttpConnection::HandleBody(ErrorCode error) {
   const bool is_options = message.method() == http::verb::options;
   Request request = RequestOf(std::move(message));
   const bool is_slow = !is_options && context_.is_slow && context_.is_slow(request);
+  std::atomic<int64_t>& waiting = is_slow ? context_.waiting_edits : context_.waiting_look_ups;
+  ++waiting;
   asio::post(is_slow ? context_.slow_workers : context_.workers,
-             [self = shared_from_this(), is_options, asked = std::move(request)]() mutable {
+             [self = shared_from_this(), &waiting, is_options, asked = std::move(request)]() mutable {
+               --waiting;
                self->AnswerInflated(std::move(asked), is_options);
              });
 }

@@ -26,8 +26,10 @@ struct ConnectionContext {
   const HttpServer::IsSlow& is_slow;
   boost::asio::thread_pool& workers;
   boost::asio::thread_pool& slow_workers;
-  std::atomic<int> requests_under_way = 0;  // from the last byte read to the last byte of the answer sent
-  std::atomic<bool> stopping = false;       // each connection then ends with its next answer
+  std::atomic<int> requests_under_way = 0;    // from the last byte read to the last byte of the answer sent
+  std::atomic<int64_t> waiting_look_ups = 0;  // read, and no worker has begun with them
+  std::atomic<int64_t> waiting_edits = 0;     // the same of the slow ones
+  std::atomic<bool> stopping = false;         // each connection then ends with its next answer
 };
 
 // A message as the routes see it. Its id is the client's own, where that fits into a line of a log.

@@ -112,6 +112,9 @@ HttpServer::~HttpServer() {
   state_->slow_workers.join();
 }
 
+int64_t HttpServer::waiting_look_ups() const { return state_->connections.waiting_look_ups; }
+int64_t HttpServer::waiting_edits() const { return state_->connections.waiting_edits; }
+
 uint16_t HttpServer::port() const { return state_->acceptor.local_endpoint().port(); }
 
 }  // namespace cleave::server

@@ -38,6 +38,9 @@ class HttpServer {
   ~HttpServer();
 
   [[nodiscard]] uint16_t port() const;
+  // Requests that were read and that no thread has begun to answer.
+  [[nodiscard]] int64_t waiting_look_ups() const;
+  [[nodiscard]] int64_t waiting_edits() const;
 
  private:
   struct State;

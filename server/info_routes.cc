@@ -1,11 +1,13 @@
 // What a client asks first: which server this is, and what the graph is.
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
 #include "base/status.h"
 #include "edit/operation_log.h"
+#include "server/figures.h"
 #include "server/service.h"
 #include "volume/volume.h"
 
@@ -127,7 +129,12 @@ absl::StatusOr<Response> AnswerMetrics(Service& service, const Call& /*call*/) {
   if (service.visible.size() < service.datasets.size()) {
     return absl::PermissionDeniedError("metrics are about all graphs here; this needs the right 'view' for each");
   }
-  Response response = TextResponse(service.metrics.Text());
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<Figure> figures, ReadFigures(service.datasets, service.clock.Now()));
+  if (service.more_figures) {
+    std::ranges::move(service.more_figures(), std::back_inserter(figures));
+  }
+  GroupByName(figures);
+  Response response = TextResponse(service.metrics.Text(figures));
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return response;
 }

@@ -1,5 +1,8 @@
 #include "server/metrics.h"
 
+#include <utility>
+#include <vector>
+
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
@@ -34,6 +37,10 @@ struct Metrics::State {
                                      .Add({});
   prometheus::Family<prometheus::Counter>& edits =
       prometheus::BuildCounter().Name("cleave_edits_total").Help("Edits, by kind and outcome").Register(registry);
+  prometheus::Family<prometheus::Histogram>& stage_seconds = prometheus::BuildHistogram()
+                                                                 .Name("cleave_edit_stage_seconds")
+                                                                 .Help("How long the stages of edits took")
+                                                                 .Register(registry);
 };
 
 Metrics::Metrics() : state_(std::make_unique<State>()) {}
@@ -57,6 +64,30 @@ void Metrics::CountEdit(const std::string& dataset, const std::string& kind, con
   state_->edits.Add({{"dataset", dataset}, {"kind", kind}, {"outcome", outcome}}).Increment();
 }
 
-std::string Metrics::Text() const { return prometheus::TextSerializer().Serialize(state_->registry.Collect()); }
+void Metrics::ObserveEdit(const std::string& dataset, const std::string& kind, const Stages& stages) {
+  for (const auto& [stage, duration] : stages.list()) {
+    state_->stage_seconds.Add({{"dataset", dataset}, {"kind", kind}, {"stage", stage}}, SecondBounds())
+        .Observe(absl::ToDoubleSeconds(duration));
+  }
+}
+
+std::string Metrics::Text(std::span<const Figure> figures) const {
+  std::vector<prometheus::MetricFamily> families = state_->registry.Collect();
+  for (const Figure& figure : figures) {
+    if (families.empty() || families.back().name != figure.name) {
+      families.push_back({figure.name,
+                          figure.help,
+                          figure.is_total ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge,
+                          {}});
+    }
+    prometheus::ClientMetric metric;
+    for (const auto& [name, value] : figure.labels) {
+      metric.label.push_back({name, value});
+    }
+    metric.counter.value = metric.gauge.value = figure.value;
+    families.back().metric.push_back(std::move(metric));
+  }
+  return prometheus::TextSerializer().Serialize(families);
+}
 
 }  // namespace cleave::server

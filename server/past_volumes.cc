@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/cache_tally.h"
 #include "base/status.h"
 #include "edit/instant.h"
 #include "edit/operation_log.h"
@@ -42,8 +43,10 @@ absl::StatusOr<std::shared_ptr<const volume::Volume>> PastVolumes::At(absl::Time
 // A time is safe when no operation can get it, or one before it, any more; then its answer is kept.
 absl::StatusOr<uint64_t> PastVolumes::GenerationAt(absl::Time time) {
   if (const auto kept = generations_.find(time); kept != generations_.end()) {
+    ++CountsOf(Cache::kPastTimes).hits;
     return kept->second;
   }
+  ++CountsOf(Cache::kPastTimes).misses;
   CLEAVE_ASSIGN_OR_RETURN(const edit::SafeTime safe,
                           edit::FindSafeTime(dataset_.table(), clock_, dataset_.meta().ingested));
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<edit::OperationRecord> log, edit::OperationLog(dataset_.table()).ReadAll());

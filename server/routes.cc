@@ -95,6 +95,7 @@ absl::StatusOr<Response> Routes::Handle(const Request& request, const Match& mat
                   *options_.clock,
                   datasets_,
                   visible,
+                  options_.more_figures,
                   auth_url_};
   try {
     return match.route->handler(service, {request, match.parts});

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,6 +38,8 @@ struct RouteOptions {
   // What stands at "/": index.html and what it needs (server/web/). Empty, or without that file: a word that says so.
   std::string web_folder = {};
   RequestLimits limits = {};
+  // More for /metrics, from those who work beside the routes; thread-safe.
+  std::function<std::vector<Figure>()> more_figures = {};
   RequestLog* log = nullptr;  // must outlive the routes
   Clock* clock = &Clock::System();
 };

@@ -22,7 +22,10 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "base/cache_tally.h"
 #include "edit/editor.h"
+#include "edit/event_index.h"
+#include "edit/operation_log.h"
 #include "graph/dataset.h"
 #include "server/http_server.h"
 #include "server/request_values.h"
@@ -312,9 +315,36 @@ TEST_F(ServerTest, SeveralDatasetsAreKeptApart) {
     EXPECT_THAT(metrics, testing::HasSubstr("cleave_edits_total{dataset=\"v2.0\",kind=\"split\",outcome=\"done\"} 1"));
     EXPECT_THAT(metrics, testing::Not(testing::HasSubstr("cleave_edits_total{dataset=\"graph\"")));
     EXPECT_THAT(metrics, testing::HasSubstr("cleave_http_requests_total{code=\"200\",dataset=\"graph\""));
+    EXPECT_THAT(metrics, testing::HasSubstr("cleave_operations_in_flight{dataset=\"v2.0\"} 0"));
+    EXPECT_THAT(metrics, testing::ContainsRegex("cleave_edit_stage_seconds_count.*kind=\"split\",stage=\"voxel cut\"} 1"));
     routes_.reset();
   }
   std::filesystem::remove_all(other_folder);
+}
+
+// Goal: operators see what waits. Method: an operation is left in flight, as one that got stuck, and a group of
+// consumers has not read the edit that was made; the caches count what they are asked.
+TEST_F(ServerTest, MetricsTellWhatWaits) {
+  ASSERT_TRUE(edit::Acknowledge(dataset_->table(), "mailer", absl::UnixEpoch()).ok());
+  const std::string before = Get("/metrics").body;
+  EXPECT_THAT(before, testing::HasSubstr("cleave_operations_in_flight{dataset=\"graph\"} 0"));
+  EXPECT_THAT(before, testing::HasSubstr("cleave_events_waiting{dataset=\"graph\",group=\"mailer\"} 0"));
+  const int64_t misses = CountsOf(Cache::kVoxelStoreNodes).misses + CountsOf(Cache::kVoxelStoreNodes).hits;
+
+  ASSERT_EQ(Post(absl::StrCat(kTable, "split"), kSplit).code, 200);
+  edit::OperationLog log(dataset_->table());
+  edit::InFlight stuck;
+  stuck.id = graph::OperationId{4711};
+  stuck.since = absl::Now() - absl::Minutes(5);
+  ASSERT_TRUE(log.WriteInFlight(stuck).ok());
+  const std::string after = Get("/metrics").body;
+  EXPECT_THAT(after, testing::HasSubstr("cleave_operations_in_flight{dataset=\"graph\"} 1"));
+  EXPECT_THAT(after, testing::ContainsRegex("cleave_operation_oldest_seconds.dataset=\"graph\". 3[0-9][0-9]"));
+  EXPECT_THAT(after, testing::HasSubstr("cleave_events_waiting{dataset=\"graph\",group=\"mailer\"} 1"));
+  EXPECT_THAT(after, testing::HasSubstr("cleave_edits_waiting_for_locks{dataset=\"graph\"} 0"));
+  EXPECT_THAT(after, testing::HasSubstr("# TYPE cleave_cache_hits_total counter"));
+  EXPECT_GT(CountsOf(Cache::kVoxelStoreNodes).misses + CountsOf(Cache::kVoxelStoreNodes).hits, misses);
+  ASSERT_TRUE(log.RemoveInFlight(graph::OperationId{4711}).ok());
 }
 
 TEST_F(ServerTest, NamesOfDatasetsCanStandInPaths) {

@@ -1,6 +1,7 @@
 // What the functions that answer requests work with, and the words they answer in.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -40,9 +41,10 @@ struct Service {
   const std::string& public_url;  // empty: the host that a request names
   const std::string& web_folder;  // of the pages; empty: there are none
   Clock& clock;
-  std::span<const ServedDataset> datasets;     // all that are served here
-  std::span<const ServedDataset> visible;      // those that the user may see, where the path names none
-  const std::optional<std::string>& auth_url;  // of the auth server; nullopt: there is none
+  std::span<const ServedDataset> datasets;                   // all that are served here
+  std::span<const ServedDataset> visible;                    // those that the user may see, where the path names none
+  const std::function<std::vector<Figure>()>& more_figures;  // for /metrics; or empty
+  const std::optional<std::string>& auth_url;                // of the auth server; nullopt: there is none
 };
 
 // How clients reach this server: "http://host:8080".

@@ -1,12 +1,17 @@
 #include "server/token_cache.h"
 
+#include "base/cache_tally.h"
+
 namespace cleave::server {
 
 std::optional<TokenAnswer> TokenCache::Find(const std::string& digest) {
   const auto found = places_.find(digest);
+  CacheCounts& counts = CountsOf(Cache::kUsers);
   if (found == places_.end()) {
+    ++counts.misses;
     return std::nullopt;
   }
+  ++counts.hits;
   order_.splice(order_.begin(), order_, found->second);
   return found->second->second;
 }

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <numeric>
 #include <optional>
 #include <set>
@@ -25,6 +26,7 @@
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 
+#include "base/cache_tally.h"
 #include "base/status.h"
 #include "table/cell_map.h"
 #include "table/embedded_cursor.h"
@@ -256,6 +258,8 @@ absl::Status EmbeddedTable::Impl::VisitNewest(std::span<const std::string> keys,
       places.push_back(i);
     }
   }
+  CountsOf(Cache::kParents).hits += std::ssize(keys) - std::ssize(others);
+  CountsOf(Cache::kParents).misses += std::ssize(others);
   const bool is_newest = until == absl::InfiniteFuture();
   const auto keep_and_visit = [&](const FoundCell& cell) {
     if (is_newest) {

@@ -57,6 +57,7 @@ void DownsampleService::Run(DownsampleWorker& worker) {
       {
         const absl::MutexLock lock(&mutex_);
         state_.done += *step;
+        state_.is_failing = false;
       }
       goes_on = Rest(step->events > 0 ? absl::ZeroDuration() : options_.poll_period);
       continue;
@@ -67,6 +68,7 @@ void DownsampleService::Run(DownsampleWorker& worker) {
       is_new = !absl::IsCancelled(step.status()) && step.status() != state_.last_error;
       state_.errors += absl::IsCancelled(step.status()) ? 0 : 1;
       state_.last_error = step.status();
+      state_.is_failing = !absl::IsCancelled(step.status());
     }
     if (is_new && options_.on_error) {
       options_.on_error(step.status());

@@ -32,6 +32,7 @@ struct DownsampleServiceState {
   WorkDone done;
   int64_t errors = 0;
   absl::Status last_error;
+  bool is_failing = false;  // whether the last try of any worker failed
 };
 
 // Thread-safe. The dataset must outlive it, and be opened by no other process. Its end waits for the block under way;
