@@ -24,6 +24,7 @@ namespace {
 constexpr int kTriesOfTransport = 7;
 constexpr absl::Duration kFirstPause = absl::Milliseconds(100);  // doubles with each try
 constexpr absl::Duration kPauseBetweenLooks = absl::Milliseconds(50);
+constexpr absl::Duration kPauseByRedis = absl::Milliseconds(200);  // one server has many that look
 
 // Renews a lease from a thread of its own, as long as it exists.
 class LeaseKeeper {
@@ -76,7 +77,7 @@ class IngestWorker {
       }
       if (look != Look::kDidOne) {
         CLEAVE_RETURN_IF_ERROR(BuryDead());
-        absl::SleepFor(kPauseBetweenLooks);
+        absl::SleepFor(engine_.Forgets() ? kPauseByRedis : kPauseBetweenLooks);
       }
     }
   }

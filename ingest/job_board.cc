@@ -20,6 +20,7 @@ namespace cleave::ingest {
 namespace {
 
 constexpr absl::Duration kPauseOfBoard = absl::Milliseconds(30);
+constexpr absl::Duration kPauseOfBoardByRedis = absl::Milliseconds(100);
 constexpr int64_t kFailuresTolerated = 20;  // then the rest of the queue is left alone
 constexpr size_t kFailuresShown = 5;
 constexpr int kTriesToMake = 5;  // a queue, of an engine that loses it at once again
@@ -45,7 +46,7 @@ absl::Status JobBoard::Plan(std::vector<BoardQueue> queues) {
   losses_ = engine_.losses();
   std::vector<std::string> names;
   for (const BoardQueue& planned : plan_) {
-    CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<JobQueue> queue, Make(planned));
+    CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<JobQueue> queue, Make(planned, Failed::kQueued));
     jobs_ += queue->size();
     queues_.push_back(std::move(queue));
     names.push_back(planned.name);
@@ -55,8 +56,8 @@ absl::Status JobBoard::Plan(std::vector<BoardQueue> queues) {
   return absl::OkStatus();
 }
 
-// The queue, with the jobs queued that failed, or of which something is lost.
-absl::StatusOr<std::unique_ptr<JobQueue>> JobBoard::Make(const BoardQueue& planned) {
+// The queue, with the jobs queued of which something is lost.
+absl::StatusOr<std::unique_ptr<JobQueue>> JobBoard::Make(const BoardQueue& planned, Failed failed) {
   for (int tries_left = kTriesToMake;; --tries_left) {
     std::vector<int64_t> done;
     if (engine_.Forgets()) {
@@ -68,7 +69,7 @@ absl::StatusOr<std::unique_ptr<JobQueue>> JobBoard::Make(const BoardQueue& plann
       }
     }
     CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<JobQueue> queue, engine_.Create(planned.name, planned.lots.count(), done));
-    absl::Status made = queue->RequeueFailed();
+    absl::Status made = failed == Failed::kQueued ? queue->RequeueFailed() : absl::OkStatus();
     if (made.ok()) {
       made = RequeueLost(*queue, planned);
     }
@@ -86,7 +87,7 @@ absl::StatusOr<std::unique_ptr<JobQueue>> JobBoard::Make(const BoardQueue& plann
 absl::Status JobBoard::MakeLostAgain() {
   losses_ = engine_.losses();
   for (const BoardQueue& planned : plan_) {
-    CLEAVE_RETURN_IF_ERROR(Make(planned).status());
+    CLEAVE_RETURN_IF_ERROR(Make(planned, Failed::kStay).status());
   }
   return absl::OkStatus();
 }
@@ -198,7 +199,7 @@ absl::Status JobBoard::WaitFor(const std::string& name,
       CLEAVE_RETURN_IF_ERROR(crew_->Tend());
     }
     CLEAVE_RETURN_IF_ERROR(BuryDead());
-    absl::SleepFor(kPauseOfBoard);
+    absl::SleepFor(engine_.Forgets() ? kPauseOfBoardByRedis : kPauseOfBoard);
   }
 }
 

@@ -61,7 +61,8 @@ class JobBoard {
   [[nodiscard]] int64_t jobs() const { return jobs_; }
 
  private:
-  [[nodiscard]] absl::StatusOr<std::unique_ptr<JobQueue>> Make(const BoardQueue& planned);
+  enum class Failed { kStay, kQueued };
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<JobQueue>> Make(const BoardQueue& planned, Failed failed);
   [[nodiscard]] absl::Status MakeLostAgain();
   [[nodiscard]] absl::Status RequeueLost(JobQueue& queue, const BoardQueue& planned) const;
   [[nodiscard]] absl::Status BuryDead();

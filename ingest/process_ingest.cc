@@ -79,7 +79,9 @@ class Coordinator {
       }
     }
     if (dataset_.sealed()) {
-      CLEAVE_RETURN_IF_ERROR(engine_.Remove());
+      if (folder_.exists()) {
+        CLEAVE_RETURN_IF_ERROR(engine_.Remove());
+      }
       CLEAVE_RETURN_IF_ERROR(folder_.Remove());
       result.jobs = 0;
     }

@@ -117,7 +117,12 @@ TEST(ProcessIngestChild, Runs) {
     const std::lock_guard lock(mutex);
     list << std::string(name) << std::endl;
   });
-  const auto report = IngestByProcesses(FromChunkFiles(FileInput(folder, kChunks)), WithWorkers(2), Progress::Silent());
+  std::optional<RedisJobsOptions> redis;
+  if (const char* url = std::getenv("CLEAVE_PROCESS_INGEST_REDIS")) {
+    redis = RedisJobsOptions{.address = store::ParseRedisUrl(url).value(), .presence = absl::Milliseconds(500)};
+  }
+  const auto report =
+      IngestByProcesses(FromChunkFiles(FileInput(folder, kChunks)), WithWorkers(2, redis), Progress::Silent());
   SetCrashPointObserver(nullptr);
   ASSERT_TRUE(report.ok()) << report.status();
 }
@@ -168,11 +173,14 @@ class ProcessIngestTest : public testing::Test {
   }
 
   // Returns the child's wait status.
-  int RunChild(const std::string& crash_at) const {
+  int RunChild(const std::string& crash_at, const std::string& redis_url = "") const {
     const pid_t pid = fork();
     if (pid == 0) {
       setenv("CLEAVE_PROCESS_INGEST_FOLDER", folder_.path().c_str(), 1);
       setenv("CLEAVE_PROCESS_INGEST_LIST", input_.Path("points").c_str(), 1);
+      if (!redis_url.empty()) {
+        setenv("CLEAVE_PROCESS_INGEST_REDIS", redis_url.c_str(), 1);
+      }
       if (!crash_at.empty()) {
         setenv("CLEAVE_CRASH_AT", crash_at.c_str(), 1);
       }
@@ -184,6 +192,16 @@ class ProcessIngestTest : public testing::Test {
     int status = 0;
     waitpid(pid, &status, 0);
     return status;
+  }
+
+  // By the children, with how often each was.
+  [[nodiscard]] std::map<std::string, int> PointsPassed() const {
+    std::map<std::string, int> points;
+    std::ifstream list(input_.Path("points"));
+    for (std::string name; std::getline(list, name);) {
+      ++points[name];
+    }
+    return points;
   }
 
   store::TemporaryFolder folder_;
@@ -482,11 +500,7 @@ TEST_F(ProcessIngestTest, AnotherRequestMayNotGoOn) {
 TEST_F(ProcessIngestTest, KilledAnywhereAndRunAgain) {
   ASSERT_EQ(RunChild(""), 0);
   ExpectSameEverything(expected_, EverythingIn(input_.Path("project")));
-  std::map<std::string, int> points;
-  std::ifstream list(input_.Path("points"));
-  for (std::string name; std::getline(list, name);) {
-    ++points[name];
-  }
+  const std::map<std::string, int> points = PointsPassed();
   EXPECT_GE(points.size(), 15u);
   for (const auto& [name, count] : points) {
     for (const int arrival : std::set<int>{1, FullTests() ? count : 1}) {
@@ -498,6 +512,33 @@ TEST_F(ProcessIngestTest, KilledAnywhereAndRunAgain) {
       ExpectEnded(Run(WithWorkers(2)));
       ExpectNoGarbage();
     }
+  }
+}
+
+// Workers and coordinator die together; sometimes Redis loses all that it knew before the next run.
+TEST_F(ProcessIngestTest, ByRedisKilledAnywhereAndRunAgain) {
+  CLEAVE_NEEDS_REDIS();
+  store::RedisServer server(false);
+  const std::string url = server.address().ToString();
+  const RedisJobsOptions redis{.address = server.address(), .presence = absl::Milliseconds(500)};
+  ASSERT_EQ(RunChild("", url), 0);
+  ExpectSameEverything(expected_, EverythingIn(input_.Path("project")));
+  for (const auto& [name, count] : PointsPassed()) {
+    const bool chosen = FullTests() || random_() % (SmallTests() ? 8 : 2) == 0 || name == "ingest.garbage_removed";
+    if (!chosen) {
+      continue;
+    }
+    SCOPED_TRACE(name);
+    std::filesystem::remove_all(input_.Path("project"));
+    const int status = RunChild(absl::StrCat(name, ":1"), url);
+    ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    if (random_() % 2 == 0) {
+      server.Kill();
+      server.Start();
+    }
+    ExpectEnded(Run(WithWorkers(2, redis)));
+    ExpectNoGarbage();
+    EXPECT_TRUE(server.Ask({"KEYS", "*"}).list.empty());
   }
 }
 

@@ -70,6 +70,7 @@ absl::StatusOr<std::vector<std::string>> RedisJobQueue::Run(absl::string_view sc
     return words;
   }));
   std::vector<std::string> words;
+  words.reserve(reply.list.size());
   for (const store::RedisReply& word : reply.list) {
     words.push_back(word.text);
   }

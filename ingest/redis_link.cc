@@ -45,26 +45,22 @@ absl::StatusOr<store::RedisReply> RedisLink::AskOnce(const std::vector<std::stri
 }
 
 void RedisLink::Tell(const absl::Status& status) {
-  if (away_ == status.ok() && options_.on_change) {
+  if (away_since_.has_value() == status.ok() && options_.on_change) {
     options_.on_change(status);
   }
-  away_ = !status.ok();
+  away_since_ = status.ok() ? std::nullopt : std::optional(away_since_.value_or(absl::Now()));
 }
 
 absl::StatusOr<store::RedisReply> RedisLink::Ask(absl::FunctionRef<std::vector<std::string>(Sending)> request) {
   const absl::MutexLock lock(&mutex_);
-  const absl::Time deadline = absl::Now() + options_.patience;
   Sending sending = Sending::kFirst;
   for (absl::Duration rest = kFirstRest;; rest = std::min(2 * rest, kRestMax)) {
     absl::StatusOr<store::RedisReply> reply = AskOnce(request(sending));
-    if (!absl::IsUnavailable(reply.status())) {
-      Tell(absl::OkStatus());
+    const bool away = absl::IsUnavailable(reply.status());
+    Tell(away ? reply.status() : absl::OkStatus());
+    if (!away || absl::Now() - *away_since_ >= options_.patience) {
       return reply;
     }
-    if (absl::Now() >= deadline) {
-      return reply;
-    }
-    Tell(reply.status());
     sending = Sending::kAgain;
     absl::SleepFor(rest);
   }

@@ -30,8 +30,9 @@ class RedisLink {
   explicit RedisLink(RedisJobsOptions options) : options_(std::move(options)) {}
 
   // The answer to what `request` says. Sent again while the server cannot be reached, is still loading, full, or not
-  // the one that takes writes; UNAVAILABLE when that lasts longer than the patience. PERMISSION_DENIED or
-  // UNAUTHENTICATED when it does not let us in, FAILED_PRECONDITION for any other error of the server.
+  // the one that takes writes; UNAVAILABLE when that lasts longer than the patience, whoever asked first.
+  // PERMISSION_DENIED or UNAUTHENTICATED when it does not let us in, FAILED_PRECONDITION for any other error of the
+  // server.
   [[nodiscard]] absl::StatusOr<store::RedisReply> Ask(absl::FunctionRef<std::vector<std::string>(Sending)> request);
   [[nodiscard]] absl::StatusOr<store::RedisReply> Ask(const std::vector<std::string>& request);
 
@@ -47,7 +48,7 @@ class RedisLink {
   const RedisJobsOptions options_;
   absl::Mutex mutex_;
   std::unique_ptr<store::RedisConnection> connection_ ABSL_GUARDED_BY(mutex_);
-  bool away_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<absl::Time> away_since_ ABSL_GUARDED_BY(mutex_);
   std::atomic<int64_t> losses_ = 0;
 };
 
