@@ -389,7 +389,7 @@ def test_killed_at_random_over_redis(tmp_path, labels):
         redis.start()
 
     try:
-        for number in range(1 if SMALL else 4):
+        for number in range(1 if SMALL else 2):
             thread = threading.Thread(target=restart, args=(chance.uniform(0, 1), chance.uniform(0, 1)))
             thread.start()
             with open(tmp_path / f"log-{number}", "w") as log:
