@@ -390,7 +390,7 @@ def test_killed_at_random_over_redis(tmp_path, labels):
 
     try:
         for number in range(1 if SMALL else 2):
-            thread = threading.Thread(target=restart, args=(chance.uniform(0, 1), chance.uniform(0, 1)))
+            thread = threading.Thread(target=restart, args=(chance.uniform(0, 0.1 if SMALL else 1), chance.uniform(0.5, 1)))
             thread.start()
             with open(tmp_path / f"log-{number}", "w") as log:
                 killed += kill_until_done(file, chance, 0.3, log, "--redis", url)[0]
