@@ -6,6 +6,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "cli/command.h"
+#include "cli/ingest_redis.h"
 #include "cli/ingest_report.h"
 #include "nlohmann/json.hpp"
 
@@ -30,6 +31,9 @@ class IngestByProcessesCommand : public Command {
     app.add_option("--threads", worker_threads_,
                    "Threads of each worker; default: the processors, shared among the workers")
         ->check(CLI::Range(1, 1024));
+    redis_.Register(app,
+                    "Share jobs through this Redis server, for workers on other machines: "
+                    "redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]; default: what the file says, else files");
     CLI::Option* voxels = app.add_flag("--voxels-only", voxels_only_, "Make the voxels, and leave the graph as it is");
     app.add_flag("--graph-only", graph_only_, "Make the graph, and leave the voxels as they are")->excludes(voxels);
     app.add_flag(
@@ -43,8 +47,11 @@ class IngestByProcessesCommand : public Command {
                     : graph_only_ ? ingest::IngestPart::kGraph
                                   : ingest::IngestPart::kAll;
     if (workers_ > 0) {
-      options_.start_workers = [this](const std::string& project) { return StartWorkers(project); };
+      options_.start_workers = [this, url = redis_.Url(dataset.redis)](const std::string& project) {
+        return StartWorkers(project, url);
+      };
     }
+    CLEAVE_ASSIGN_OR_RETURN(options_.redis, redis_.Options(console, dataset.redis));
     CLEAVE_ASSIGN_OR_RETURN(const ingest::ProcessIngestReport result,
                             ingest::IngestByProcesses(dataset, options_, console.progress()));
     const std::string& project = dataset.options.base.project_folder;
@@ -60,7 +67,8 @@ class IngestByProcessesCommand : public Command {
   ingest::ProcessIngestOptions options_;
 
  private:
-  absl::StatusOr<std::unique_ptr<ingest::WorkerCrew>> StartWorkers(const std::string& project) const {
+  absl::StatusOr<std::unique_ptr<ingest::WorkerCrew>> StartWorkers(const std::string& project,
+                                                                   const std::string& redis_url) const {
     std::error_code error;
     const std::string program = std::filesystem::read_symlink("/proc/self/exe", error).string();
     if (error) {
@@ -68,7 +76,8 @@ class IngestByProcessesCommand : public Command {
     }
     const int threads = worker_threads_ > 0 ? worker_threads_ : std::max(1, DefaultThreadCount() / workers_);
     return ingest::StartWorkers(
-        {program, "worker", "ingest", project, "--follow", "--quiet", "--threads", absl::StrCat(threads)}, workers_);
+        {program, "worker", "ingest", project, "--follow", "--quiet", "--threads", absl::StrCat(threads)}, workers_,
+        {absl::StrCat("CLEAVE_REDIS=", redis_url)});
   }
 
   std::string Text(const std::string& project, const ingest::ProcessIngestReport& result) const {
@@ -85,6 +94,7 @@ class IngestByProcessesCommand : public Command {
   std::string dataset_file_;
   int workers_ = DefaultThreadCount();
   int worker_threads_ = 0;
+  IngestRedis redis_;
   bool voxels_only_ = false;
   bool graph_only_ = false;
 };
@@ -94,7 +104,8 @@ class IngestGraphCommand final : public IngestByProcessesCommand {
   CommandText text() const override {
     return {"ingest graph", "", "Make the project of a dataset file, by many processes",
             "cleave ingest graph dataset.yaml --workers 8\n"
-            "cleave ingest graph dataset.yaml --queue-only && cleave worker ingest demo"};
+            "cleave ingest graph dataset.yaml --queue-only && cleave worker ingest demo\n"
+            "cleave ingest graph dataset.yaml --workers 0 --redis redis://queue.lab:6379"};
   }
 };
 

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/command.h"
+#include "cli/ingest_redis.h"
 #include "cli/json_text.h"
 #include "nlohmann/json.hpp"
 
@@ -24,6 +25,7 @@ Json QueueJson(const ingest::QueueStatus& queue) {
     failures.push_back({{"job", failure.index}, {"message", std::string(failure.status.message())}});
   }
   return {{"name", queue.name},
+          {"lost", queue.lost},
           {"unit", queue.unit},
           {"done", queue.done},
           {"total", queue.total},
@@ -57,10 +59,14 @@ class IngestStatusCommand final : public Command {
             "cleave ingest status demo"};
   }
 
-  void Register(CLI::App& app) override { app.add_option("PROJECT", project_, "The project's folder")->required(); }
+  void Register(CLI::App& app) override {
+    app.add_option("PROJECT", project_, "The project's folder")->required();
+    redis_.Register(app, "The Redis server of an ingest that shares its jobs through one");
+  }
 
   absl::Status Run(Console& console) override {
-    CLEAVE_ASSIGN_OR_RETURN(const ingest::IngestStatus status, ingest::ReadIngestStatus(project_));
+    CLEAVE_ASSIGN_OR_RETURN(const auto redis, redis_.Options(console));
+    CLEAVE_ASSIGN_OR_RETURN(const ingest::IngestStatus status, ingest::ReadIngestStatus(project_, redis));
     Json queues = Json::array();
     for (const ingest::QueueStatus& queue : status.queues) {
       queues.push_back(QueueJson(queue));
@@ -93,6 +99,10 @@ class IngestStatusCommand final : public Command {
     std::string text = absl::StrCat(status.coordinator ? "a" : "no", " process makes the table of ", project_, "; ",
                                     status.workers, status.workers == 1 ? " worker" : " workers", " at work\n");
     for (const ingest::QueueStatus& queue : status.queues) {
+      if (queue.lost) {
+        absl::StrAppend(&text, "  ", queue.name, ": Redis has lost it; `cleave ingest graph` makes it again\n");
+        continue;
+      }
       absl::StrAppend(&text, ProgressText(queue.name, queue.done, queue.total, queue.unit, queue.per_second));
       for (const ingest::JobFailure& failure : queue.failures) {
         absl::StrAppend(&text, "    failed: ", failure.status.message(), "\n");
@@ -106,6 +116,7 @@ class IngestStatusCommand final : public Command {
   }
 
   std::string project_;
+  IngestRedis redis_;
 };
 
 }  // namespace

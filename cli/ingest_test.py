@@ -7,8 +7,8 @@ scale, the same edge files. And the commands do what docs/cli.md says.
 Method: a volume is ingested undisturbed, once by one worker and once by `cleave init` without any. Then it is ingested by
 four workers while every few moments one of them, or the command itself, dies by kill -9; when the command is dead it is run
 again, until it ends by itself. Table dumps are compared byte for byte (the dataset file states the time of ingest), voxels
-through `cleave export` and every stored chunk of the coarser scales through `cleave ocdbt`. The same with the field's
-chunk files, and, where the real volumes are, with one of them. Without CLEAVE_TEST_SCALE=small there are more rounds.
+through `cleave export` and every stored chunk of the coarser scales through `cleave ocdbt`. The same over a real redis-server,
+which is killed meanwhile and comes back empty; the same with the field's chunk files, and, where the real volumes are, with one of them. Without CLEAVE_TEST_SCALE=small there are more rounds.
 
 CLEAVE_TEST_SEED, printed, says which moments. The program is $CLEAVE_PROGRAM, else build/release/cleave.
 """
@@ -20,6 +20,8 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
+import threading
 import time
 from pathlib import Path
 
@@ -121,12 +123,13 @@ def descendants(pid):
     return found
 
 
-def kill_until_done(file, chance, pause_seconds, log):
+def kill_until_done(file, chance, pause_seconds, log, *options):
     """Runs the command until it ends by itself; meanwhile kills its workers and itself. Returns (deaths of workers, of
     commands)."""
     workers_killed = commands_killed = 0
     for _ in range(200):
-        process = subprocess.Popen(command("ingest", "graph", file, "--workers", WORKERS, "--threads", 1, "--json"),
+        process = subprocess.Popen(command("ingest", "graph", file, "--workers", WORKERS, "--threads", 1, "--json",
+                                           *options),
                                    stdout=subprocess.PIPE, stderr=log, text=True)  # fmt: skip
         # Every fifth death is the command's own; it is spared longer and longer, so that this ends.
         deaths_left = chance.randrange(1, 10) + commands_killed
@@ -299,6 +302,14 @@ def test_in_parts_by_workers_of_others(tmp_path, chunk_files):
     assert run_json("fsck", project)["clean"] is True
 
 
+def holds_a_file(pid, project):
+    """Whether a stopped worker was stopped in the moment of a write: it keeps the lock of that file (docs/operations.md)."""
+    jobs = {file.stat().st_ino for file in (project / "ingest/queues").glob("*/jobs")}
+    locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return (any(words[1] == "FLOCK" and words[4] == str(pid) and int(words[5].split(":")[2]) in jobs for words in locks)
+            or next(project.rglob("*.__lock"), None) is not None)  # fmt: skip
+
+
 def test_a_worker_that_sleeps_holds_nobody_up(tmp_path, labels):
     """Its lease ends, another one does its job; when it wakes up it changes nothing."""
     graph, voxels = {"chunk-size": [16, 16, 16]}, {"segmentation": str(labels), "resolution": NM}
@@ -311,8 +322,11 @@ def test_a_worker_that_sleeps_holds_nobody_up(tmp_path, labels):
                                    stdout=subprocess.PIPE)  # fmt: skip
         time.sleep(0.01 * (attempt % 30))
         sleeper.send_signal(signal.SIGSTOP)
-        if sum(queue["jobs"]["taken"] for queue in run_json("ingest", "status", project)["queues"]) == 1:
-            break
+        os.waitid(os.P_PID, sleeper.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        if not holds_a_file(sleeper.pid, project):
+            queues = run_json("ingest", "status", project)["queues"]
+            if sum(queue["jobs"]["taken"] for queue in queues) == 1:
+                break
         sleeper.kill()
         sleeper.communicate()
         shutil.rmtree(project)
@@ -341,6 +355,97 @@ def test_one_process_makes_the_table(tmp_path, labels):
         subprocess.run(command("worker", "ingest", project, "--quiet"), capture_output=True, timeout=120)
     assert json.loads(first.communicate(timeout=120)[0])["ended"] is True
     assert run_json("fsck", project)["clean"] is True
+
+
+def start_redis():
+    sys.path.insert(0, str(ROOT / "cli"))
+    from redis_test import Redis  # skips where there is no redis-server
+
+    redis = Redis()
+    return redis, f"redis://127.0.0.1:{redis.port}"
+
+
+def test_killed_at_random_over_redis(tmp_path, labels):
+    """Workers, commands and, once, Redis itself, which comes back empty."""
+    seed = os.environ.get("CLEAVE_TEST_SEED") or str(random.SystemRandom().randrange(2**32))
+    print(f"CLEAVE_TEST_SEED={seed}")
+    chance = random.Random(seed)
+    graph, voxels = {"chunk-size": [16, 16, 16]}, {"segmentation": str(labels), "resolution": NM, "scales": 3}
+    file, project = write_dataset(tmp_path, "project", graph, voxels, 2), tmp_path / "project"
+    run("ingest", "graph", file, "--workers", 1, "--quiet")
+    expected = contents(project, tmp_path)
+    shutil.rmtree(project)
+    redis, url = start_redis()
+    killed, in_the_middle = 0, 0
+
+    def restart(first_pause, second_pause):
+        nonlocal in_the_middle
+        while not (project / "ingest/plan").exists():
+            time.sleep(0.01)
+        time.sleep(first_pause)
+        redis.kill()
+        in_the_middle += (project / "ingest/plan").exists()
+        time.sleep(second_pause)
+        redis.start()
+
+    try:
+        for number in range(1 if SMALL else 2):
+            thread = threading.Thread(target=restart, args=(chance.uniform(0, 0.1 if SMALL else 1), chance.uniform(0.5, 1)))
+            thread.start()
+            with open(tmp_path / f"log-{number}", "w") as log:
+                killed += kill_until_done(file, chance, 0.3, log, "--redis", url)[0]
+            thread.join(60)
+            expect_same(contents(project, tmp_path), expected)
+            assert not (project / "ingest").exists()
+            assert redis.ask("KEYS", "*").strip() == ""
+            shutil.rmtree(project)
+    finally:
+        redis.kill()
+    print(f"{killed} workers killed, Redis {in_the_middle} times in the middle")
+    assert killed > 0 and in_the_middle > 0
+
+
+def test_over_redis_by_workers_of_others(tmp_path, chunk_files, monkeypatch):
+    """Who does not name the server is refused, also while it is away."""
+    monkeypatch.delenv("CLEAVE_REDIS", raising=False)
+    file, project = of_chunk_files(tmp_path, chunk_files), tmp_path / "project"
+    redis, url = start_redis()
+    try:
+        run("ingest", "graph", file, "--queue-only", "--redis", url)
+        for words in (("ingest", "graph", file), ("worker", "ingest", project), ("ingest", "status", project)):
+            message = run_json(*words, expect=REFUSED)["error"]["message"]
+            assert f"through the Redis server {url}/0; say where it is with --redis" in message
+        status = run_json("ingest", "status", project, "--redis", url)
+        assert [queue["jobs"]["queued"] for queue in status["queues"]] == [24, 24]
+        redis.kill()
+        assert "Connection refused" in run_json("ingest", "status", project, "--redis", url, expect=6)["error"]["message"]
+        redis.start()
+        monkeypatch.setenv("CLEAVE_REDIS", url)
+        assert all(queue["lost"] for queue in run_json("ingest", "status", project)["queues"])
+        assert "Redis has lost it" in run("ingest", "status", project)
+        workers = [subprocess.Popen(command("worker", "ingest", project, "--threads", 1, "--json"), stdout=subprocess.PIPE)
+                   for _ in range(3)]  # fmt: skip
+        time.sleep(0.5)
+        assert all(worker.poll() is None for worker in workers)  # they wait for their queues
+        run("ingest", "graph", file, "--queue-only")
+        reports = [json.loads(worker.communicate(timeout=300)[0]) for worker in workers]
+        assert sum(report["done"] for report in reports) == 48 and all(report["left"] == 0 for report in reports)
+        assert "graph: 24 of 24 chunks" in run("ingest", "status", project)
+        assert run_json("ingest", "graph", file, "--workers", 1)["ended"] is True
+        assert redis.ask("KEYS", "*").strip() == ""
+    finally:
+        redis.kill()
+    assert run_json("fsck", project)["clean"] is True
+    other = tmp_path / "other"
+    dataset = json.loads(file.read_text())
+    dataset["project"] = str(other)
+    (tmp_path / "other.yaml").write_text(json.dumps(dataset))
+    monkeypatch.delenv("CLEAVE_REDIS")
+    run("ingest", "graph", tmp_path / "other.yaml", "--queue-only")
+    assert "through files" in run_json("worker", "ingest", other, "--redis", url, expect=REFUSED)["error"]["message"]
+    dataset["jobs"]["redis"] = "http://queue.lab"
+    (tmp_path / "other.yaml").write_text(json.dumps(dataset))
+    assert "redis://" in run_json("ingest", "graph", tmp_path / "other.yaml", expect=USAGE)["error"]["message"]
 
 
 def test_what_is_wrong_is_said(tmp_path, labels):

@@ -28,7 +28,7 @@ void ServedRedis::Register(CLI::App& app) {
 absl::StatusOr<work::RedisEventsOptions> RedisEventsOf(const std::string& url, const std::string& stream,
                                                        const std::string& dataset_name) {
   work::RedisEventsOptions options;
-  CLEAVE_ASSIGN_OR_RETURN(options.address, Named("--redis", work::ParseRedisUrl(url)));
+  CLEAVE_ASSIGN_OR_RETURN(options.address, Named("--redis", store::ParseRedisUrl(url)));
   options.stream = stream.empty() ? work::DefaultEventStream(dataset_name) : stream;
   return options;
 }

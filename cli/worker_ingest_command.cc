@@ -1,6 +1,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "cli/command.h"
+#include "cli/ingest_redis.h"
 #include "nlohmann/json.hpp"
 
 #include "base/parallel.h"
@@ -15,7 +16,8 @@ class WorkerIngestCommand final : public Command {
  public:
   CommandText text() const override {
     return {"worker ingest", "", "Do jobs of an ingest until none is left; as many of these as you like, at once",
-            "cleave worker ingest demo --threads 2"};
+            "cleave worker ingest demo --threads 2\n"
+            "cleave worker ingest /mnt/lab/demo --redis redis://queue.lab:6379"};
   }
 
   void Register(CLI::App& app) override {
@@ -26,6 +28,9 @@ class WorkerIngestCommand final : public Command {
                    "Seconds after which others take the job of a worker that is alive but does not stir")
         ->capture_default_str()
         ->check(CLI::Range(1, 86400));
+    redis_.Register(app,
+                    "The Redis server that the ingest shares its jobs through: "
+                    "redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]");
     app.add_flag("--follow", options_.wait_for_more,
                  "Wait for more jobs, and end when standard input closes: how `cleave ingest graph` runs its workers");
   }
@@ -35,6 +40,7 @@ class WorkerIngestCommand final : public Command {
     if (options_.wait_for_more) {
       ingest::EndWithStandardInput();
     }
+    CLEAVE_ASSIGN_OR_RETURN(options_.redis, redis_.Options(console));
     CLEAVE_ASSIGN_OR_RETURN(const ingest::WorkerReport report, ingest::RunIngestWorker(project_, options_));
     console.Show({{"done", report.done}, {"failed", report.failed}, {"left", report.left}},
                  absl::StrCat("did ", report.done, " jobs, ", report.failed, " failed, ", report.left, " left\n"));
@@ -44,6 +50,7 @@ class WorkerIngestCommand final : public Command {
  private:
   std::string project_;
   ingest::WorkerOptions options_;
+  IngestRedis redis_;
   int lease_seconds_ = 60;
 };
 

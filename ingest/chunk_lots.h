@@ -22,6 +22,9 @@ struct Lots {
   [[nodiscard]] int64_t end(int64_t lot) const { return lot + 1 == count() ? items : (lot + 1) * size; }
 };
 
+inline constexpr char kUnitOfChunks[] = "chunks";
+inline constexpr char kUnitOfBlocks[] = "blocks";
+
 // Lots of L2 chunks, x fastest. `chunks_per_job` 0: so many that a lot has about 16 million voxels.
 class ChunkLots {
  public:

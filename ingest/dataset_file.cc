@@ -18,6 +18,7 @@
 
 #include "base/status.h"
 #include "graph/graph_meta.h"
+#include "store/redis_connection.h"
 
 namespace cleave::ingest {
 namespace {
@@ -167,11 +168,7 @@ class DatasetReader {
         {"time", {[this](const YAML::Node& node) { return ReadTime(node); }}},
         {"graph", {[this](const YAML::Node& node) { return ReadMap(node, "graph", GraphKeys()); }}},
         {"voxels", {[this](const YAML::Node& node) { return ReadMap(node, "voxels", VoxelKeys()); }, true}},
-        {"jobs", {[this](const YAML::Node& node) {
-           return ReadMap(node, "jobs", {{"chunks", {Into(dataset_.chunks_per_job, [](const YAML::Node& value) {
-                                            return Count(value, kCountMax);
-                                          })}}});
-         }}},
+        {"jobs", {[this](const YAML::Node& node) { return ReadMap(node, "jobs", JobKeys()); }}},
         {"mesh", {[this](const YAML::Node& node) { return ReadMesh(node); }}}};
     CLEAVE_RETURN_IF_ERROR(ReadMap(file, "the file", keys));
     return dataset_.from_chunk_files() ? CheckChunkFiles() : CheckLabels();
@@ -225,6 +222,14 @@ class DatasetReader {
                  return absl::InvalidArgumentError("is to be 'copy' or 'overlay'");
                }
                return kind == "copy" ? BaseKind::kCopy : BaseKind::kOverlay;
+             })}}};
+  }
+  Keys JobKeys() {
+    return {{"chunks", {Into(dataset_.chunks_per_job, [](const YAML::Node& node) { return Count(node, kCountMax); })}},
+            {"redis", {Into(dataset_.redis, [](const YAML::Node& node) -> absl::StatusOr<std::string> {
+               CLEAVE_ASSIGN_OR_RETURN(const std::string url, Text(node));
+               CLEAVE_RETURN_IF_ERROR(store::ParseRedisUrl(url).status());
+               return url;
              })}}};
   }
 
@@ -332,6 +337,9 @@ std::string EncodeDatasetFile(const DatasetFile& dataset) {
   }
   if (dataset.chunks_per_job != 0) {
     json["jobs"]["chunks"] = dataset.chunks_per_job;
+  }
+  if (!dataset.redis.empty()) {
+    json["jobs"]["redis"] = dataset.redis;
   }
   if (!dataset.mesh.empty()) {
     json["mesh"] = Json::parse(dataset.mesh);

@@ -18,6 +18,7 @@
 //     scales: 5
 //   jobs:
 //     chunks: 8                               chunks of one job; default: about 16 million voxels
+//     redis: redis://host:6379/0              share jobs through this Redis server; default: through files
 //   mesh: {...}                               kept with the project for who makes meshes; not looked at here
 //
 // Only project, voxels.segmentation and graph.chunk-size must be there (the latter not without edges). Paths are taken
@@ -41,6 +42,7 @@ struct DatasetFile {
   FileIngestOptions options;
   std::optional<absl::Time> time;
   int64_t chunks_per_job = 0;  // 0: chosen by size (chunk_lots.h)
+  std::string redis;           // the URL of a Redis server; "" when there is none
   std::string mesh;            // the section as JSON text; "" when there is none
 
   [[nodiscard]] bool from_chunk_files() const { return !options.edges.empty(); }

@@ -27,7 +27,7 @@ voxels:
   offset: [-4, 0, 7]
   base: overlay
   scales: 3
-jobs: {chunks: 4}
+jobs: {chunks: 4, redis: "redis://:secret@host:7000/3"}
 mesh:
   dir: meshes
   max_layer: 6
@@ -50,6 +50,7 @@ TEST(DatasetFile, ReadsEveryKey) {
   EXPECT_EQ(base.base, BaseKind::kOverlay);
   EXPECT_EQ(base.scales, 3);
   EXPECT_EQ(dataset->chunks_per_job, 4);
+  EXPECT_EQ(dataset->redis, "redis://:secret@host:7000/3");
   EXPECT_EQ(dataset->mesh, R"({"dir":"meshes","max_layer":"6","lods":["1","2"]})");
   const std::string stored = EncodeDatasetFile(*dataset);
   const auto again = ParseDatasetFile(stored, "/elsewhere");

@@ -76,6 +76,16 @@ absl::StatusOr<DatasetFile> IngestFolder::ReadDataset() const {
   return dataset;
 }
 
+absl::StatusOr<std::optional<std::string>> IngestFolder::ReadRedis() const {
+  CLEAVE_ASSIGN_OR_RETURN(store::ReadResult read, store_->Read("redis"));
+  return std::move(read.value);
+}
+
+absl::Status IngestFolder::WriteRedisIfNone(const std::string& text) {
+  const absl::Status written = store_->Write("redis", text, {.if_generation = store::Generation::Absent()}).status();
+  return absl::IsAborted(written) || absl::IsAlreadyExists(written) ? absl::OkStatus() : written;
+}
+
 absl::Status IngestFolder::WriteStage(const std::string& text) const {
   const std::string path = path_ + "/stage";
   std::ofstream(path + ".new") << text;

@@ -1,9 +1,10 @@
 // Where the processes of one ingest meet: PROJECT/ingest/, which goes when the ingest ends.
 //
 //   plan             the queues in order, a name a line: a queue is begun when those before it are done
-//   queues/NAME/     job_queue.h
+//   queues/NAME/     file_job_queue.h
 //   workers/         worker_presence.h
 //   coordinator      locked by the process that owns the table
+//   redis            where an ingest by Redis has its queues and workers: redis_job_engine.h; else there is none
 //   stage            JSON: what the coordinator does, and how far it has come
 //   surfaces/, rows/ spool.h
 //
@@ -52,6 +53,9 @@ class IngestFolder {
   [[nodiscard]] absl::Status WriteDataset(const DatasetFile& dataset);
   // NOT_FOUND when the folder is no project of a dataset file.
   [[nodiscard]] absl::StatusOr<DatasetFile> ReadDataset() const;
+  // What `redis` holds; nothing when there is no such file. Written only when there is none yet.
+  [[nodiscard]] absl::StatusOr<std::optional<std::string>> ReadRedis() const;
+  [[nodiscard]] absl::Status WriteRedisIfNone(const std::string& text);
   // Any text; not durable, for who watches. Nothing when there is none.
   [[nodiscard]] absl::Status WriteStage(const std::string& text) const;
   [[nodiscard]] std::optional<std::string> ReadStage() const;

@@ -17,7 +17,6 @@
 #include "graph/dataset.h"
 #include "ingest/ingest_folder.h"
 #include "ingest/ingest_jobs.h"
-#include "ingest/worker_presence.h"
 
 namespace cleave::ingest {
 namespace {
@@ -25,6 +24,7 @@ namespace {
 constexpr int kTriesOfTransport = 7;
 constexpr absl::Duration kFirstPause = absl::Milliseconds(100);  // doubles with each try
 constexpr absl::Duration kPauseBetweenLooks = absl::Milliseconds(50);
+constexpr absl::Duration kPauseByRedis = absl::Milliseconds(200);  // one server has many that look
 
 // Renews a lease from a thread of its own, as long as it exists.
 class LeaseKeeper {
@@ -57,21 +57,27 @@ class LeaseKeeper {
 class IngestWorker {
  public:
   IngestWorker(graph::Dataset& dataset, const DatasetFile& file, IngestFolder& folder, const WorkerOptions& options,
-               WorkerId id)
-      : folder_(folder), options_(options), id_(id), jobs_(dataset, file, folder, options.threads) {}
+               JobEngine& engine, WorkerId id)
+      : folder_(folder), options_(options), engine_(engine), id_(id), jobs_(dataset, file, folder, options.threads) {}
 
   absl::StatusOr<WorkerReport> Run() {
     for (;;) {
       if (options_.stop && options_.stop()) {
         return report_;
       }
-      CLEAVE_ASSIGN_OR_RETURN(const Look look, LookForWork());
+      absl::StatusOr<Look> found = LookForWork();
+      if (engine_.Forgets() && absl::IsNotFound(found.status())) {
+        CLEAVE_ASSIGN_OR_RETURN(found, WaitForQueues(found.status()));
+      } else {
+        lost_since_.reset();
+      }
+      CLEAVE_ASSIGN_OR_RETURN(const Look look, std::move(found));
       if (look == Look::kNothingLeft && !options_.wait_for_more) {
         return report_;
       }
       if (look != Look::kDidOne) {
         CLEAVE_RETURN_IF_ERROR(BuryDead());
-        absl::SleepFor(kPauseBetweenLooks);
+        absl::SleepFor(engine_.Forgets() ? kPauseByRedis : kPauseBetweenLooks);
       }
     }
   }
@@ -102,10 +108,21 @@ class IngestWorker {
     return Look::kNothingLeft;
   }
 
+  // A queue of the plan is lost; the coordinator will make it again.
+  absl::StatusOr<Look> WaitForQueues(const absl::Status& lost) {
+    const absl::Time now = absl::Now();
+    lost_since_ = lost_since_.value_or(now);
+    if (now - *lost_since_ > options_.redis->patience) {
+      return absl::UnavailableError(
+          absl::StrCat(lost.message(), ": it has lost it, and nobody made it again; run `cleave ingest graph`"));
+    }
+    return Look::kOthersWork;
+  }
+
   absl::StatusOr<JobQueue*> Queue(const std::string& name) {
     std::unique_ptr<JobQueue>& queue = queues_[name];
     if (queue == nullptr) {
-      CLEAVE_ASSIGN_OR_RETURN(queue, JobQueue::Open(folder_.QueuePath(name), options_.queue));
+      CLEAVE_ASSIGN_OR_RETURN(queue, engine_.Open(name));
     }
     return queue.get();
   }
@@ -131,7 +148,7 @@ class IngestWorker {
   }
 
   absl::Status BuryDead() {
-    return BuryDeadWorkers(folder_.workers_path(), [this](WorkerId dead) -> absl::Status {
+    return engine_.BuryDead([this](WorkerId dead) -> absl::Status {
       CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> plan, folder_.ReadPlan());
       for (const std::string& name : plan) {
         CLEAVE_ASSIGN_OR_RETURN(JobQueue * queue, Queue(name));
@@ -143,10 +160,12 @@ class IngestWorker {
 
   IngestFolder& folder_;
   const WorkerOptions& options_;
+  JobEngine& engine_;
   const WorkerId id_;
   IngestJobs jobs_;
   std::map<std::string, std::unique_ptr<JobQueue>> queues_;
   WorkerReport report_;
+  std::optional<absl::Time> lost_since_;
 };
 
 }  // namespace
@@ -164,9 +183,11 @@ absl::StatusOr<WorkerReport> RunIngestWorker(const std::string& project_folder, 
   }
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<graph::Dataset> dataset,
                           graph::Dataset::OpenWithoutTable(folder.project()));
-  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<WorkerPresence> presence,
-                          WorkerPresence::Announce(folder.workers_path(), *options.random));
-  return IngestWorker(*dataset, file, folder, options, presence->id()).Run();
+  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<JobEngine> engine,
+                          OpenJobEngine(folder, Beginning::kNo,
+                                        {.queue = options.queue, .redis = options.redis, .random = options.random}));
+  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Presence> presence, engine->Announce());
+  return IngestWorker(*dataset, file, folder, options, *engine, presence->id()).Run();
 }
 
 }  // namespace cleave::ingest

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -10,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/parallel.h"
+#include "ingest/job_engine.h"
 #include "ingest/job_queue.h"
 
 namespace cleave::ingest {
@@ -22,6 +24,8 @@ struct WorkerOptions {
   // Asked between jobs. Empty: never.
   std::function<bool()> stop = {};
   JobQueueOptions queue = {};
+  // Of an ingest that shares its jobs through Redis, and only of such a one.
+  std::optional<RedisJobsOptions> redis = {};
   RandomSource* random = &RandomSource::System();
 };
 
@@ -33,8 +37,10 @@ struct WorkerReport {
 
 // An error of a transport (UNAVAILABLE, DEADLINE_EXCEEDED, ABORTED, INTERNAL) is tried again a few times, for about six
 // seconds; then, and with every other error, the job is marked as failed and the next one is taken. A queue is begun
-// when all jobs of those before it are done. Returns an error when the ingest itself cannot be worked on: NOT_FOUND
-// when none is under way.
+// when all jobs of those before it are done. While Redis does not answer, or has lost the queues and the coordinator
+// has not made them again, the worker waits, as long as Redis's patience says. Returns an error when the ingest itself
+// cannot be worked on: NOT_FOUND when none is under way, FAILED_PRECONDITION when it goes by files and not by Redis, or
+// the other way round.
 [[nodiscard]] absl::StatusOr<WorkerReport> RunIngestWorker(const std::string& project_folder,
                                                            const WorkerOptions& options);
 

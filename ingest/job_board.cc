@@ -11,7 +11,6 @@
 #include "base/crash_point.h"
 #include "base/status.h"
 #include "ingest/ingest_jobs.h"
-#include "ingest/worker_presence.h"
 #include "ocdbt/database.h"
 #include "ocdbt/fill.h"
 #include "ocdbt/garbage.h"
@@ -21,13 +20,12 @@ namespace cleave::ingest {
 namespace {
 
 constexpr absl::Duration kPauseOfBoard = absl::Milliseconds(30);
+constexpr absl::Duration kPauseOfBoardByRedis = absl::Milliseconds(100);
 constexpr int64_t kFailuresTolerated = 20;  // then the rest of the queue is left alone
 constexpr size_t kFailuresShown = 5;
+constexpr int kTriesToMake = 5;  // a queue, of an engine that loses it at once again
 
-// OK when no job failed.
-absl::Status ErrorOfJobs(const std::string& name, const JobQueue& queue) {
-  CLEAVE_ASSIGN_OR_RETURN(const JobCounts counts, queue.Counts());
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<JobFailure> failures, queue.Failures(kFailuresShown));
+absl::Status ErrorOfJobs(const std::string& name, const JobCounts& counts, const std::vector<JobFailure>& failures) {
   if (failures.empty()) {
     return absl::OkStatus();
   }
@@ -45,14 +43,10 @@ absl::Status ErrorOfJobs(const std::string& name, const JobQueue& queue) {
 absl::Status JobBoard::Plan(std::vector<BoardQueue> queues) {
   plan_ = std::move(queues);
   queues_.clear();
+  losses_ = engine_.losses();
   std::vector<std::string> names;
   for (const BoardQueue& planned : plan_) {
-    CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<JobQueue> queue,
-                            JobQueue::Create(folder_.QueuePath(planned.name), planned.lots.count(), options_.queue));
-    CLEAVE_RETURN_IF_ERROR(queue->RequeueFailed());
-    if (planned.name != kSurfaceQueue && planned.name != kGraphQueue) {
-      CLEAVE_RETURN_IF_ERROR(RequeueLost(*queue, planned.name));
-    }
+    CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<JobQueue> queue, Make(planned, Failed::kQueued));
     jobs_ += queue->size();
     queues_.push_back(std::move(queue));
     names.push_back(planned.name);
@@ -62,15 +56,79 @@ absl::Status JobBoard::Plan(std::vector<BoardQueue> queues) {
   return absl::OkStatus();
 }
 
-// Queues the jobs that are marked as done, but whose part of the fill is not there.
-absl::Status JobBoard::RequeueLost(JobQueue& queue, const std::string& name) {
-  CLEAVE_ASSIGN_OR_RETURN(const ocdbt::Fill fill, ocdbt::Fill::Create(dataset_.database(), name));
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> names, fill.FinishedParts());
-  const std::set<std::string> finished(names.begin(), names.end());
+// The queue, with the jobs queued of which something is lost.
+absl::StatusOr<std::unique_ptr<JobQueue>> JobBoard::Make(const BoardQueue& planned, Failed failed) {
+  for (int tries_left = kTriesToMake;; --tries_left) {
+    std::vector<int64_t> done;
+    if (engine_.Forgets()) {
+      CLEAVE_ASSIGN_OR_RETURN(const std::vector<bool> whole, LeftWhole(planned));
+      for (int64_t lot = 0; lot < planned.lots.count(); ++lot) {
+        if (whole[static_cast<size_t>(lot)]) {
+          done.push_back(lot);
+        }
+      }
+    }
+    CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<JobQueue> queue, engine_.Create(planned.name, planned.lots.count(), done));
+    absl::Status made = failed == Failed::kQueued ? queue->RequeueFailed() : absl::OkStatus();
+    if (made.ok()) {
+      made = RequeueLost(*queue, planned);
+    }
+    if (made.ok()) {
+      return queue;
+    }
+    if (!absl::IsNotFound(made) || tries_left == 1) {
+      return made;
+    }
+  }
+}
+
+// What is whole of the queues that the engine has lost is marked as done in new ones, and what it has lost of others is
+// found by what jobs left. Those who hold the queues need not know.
+absl::Status JobBoard::MakeLostAgain() {
+  losses_ = engine_.losses();
+  for (const BoardQueue& planned : plan_) {
+    CLEAVE_RETURN_IF_ERROR(Make(planned, Failed::kStay).status());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<bool>> JobBoard::LeftWhole(const BoardQueue& planned) const {
+  std::vector<bool> whole(static_cast<size_t>(planned.lots.count()), true);
+  const bool spools = planned.unit == kUnitOfChunks;
+  if (spools) {
+    std::vector<ChunkPoint> chunks;
+    for (int64_t i = 0; i < planned.lots.items; ++i) {
+      chunks.push_back(chunks_.Chunk(i));
+    }
+    const SpoolKind kind = planned.name == kGraphQueue ? SpoolKind::kRows : SpoolKind::kSurfaces;
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<bool> have, folder_.spool().Have(kind, chunks));
+    for (int64_t i = 0; i < planned.lots.items; ++i) {
+      if (!have[static_cast<size_t>(i)]) {
+        whole[static_cast<size_t>(i / planned.lots.size)] = false;
+      }
+    }
+  }
+  if (planned.name == kVoxelQueue || !spools) {
+    CLEAVE_ASSIGN_OR_RETURN(const ocdbt::Fill fill, ocdbt::Fill::Create(dataset_.database(), planned.name));
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> names, fill.FinishedParts());
+    const std::set<std::string> finished(names.begin(), names.end());
+    for (int64_t lot = 0; lot < planned.lots.count(); ++lot) {
+      if (!finished.contains(PartName(lot))) {
+        whole[static_cast<size_t>(lot)] = false;
+      }
+    }
+  }
+  return whole;
+}
+
+// Queues the jobs that are marked as done, but did not leave all that they should. The marks are read first: what is
+// done after that is whole.
+absl::Status JobBoard::RequeueLost(JobQueue& queue, const BoardQueue& planned) const {
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<JobRecord> records, queue.Records());
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<bool> whole, LeftWhole(planned));
   std::vector<int64_t> lost;
   for (int64_t lot = 0; lot < queue.size(); ++lot) {
-    if (records[static_cast<size_t>(lot)].state == JobState::kDone && !finished.contains(PartName(lot))) {
+    if (records[static_cast<size_t>(lot)].state == JobState::kDone && !whole[static_cast<size_t>(lot)]) {
       lost.push_back(lot);
     }
   }
@@ -78,17 +136,21 @@ absl::Status JobBoard::RequeueLost(JobQueue& queue, const std::string& name) {
 }
 
 absl::StatusOr<bool> JobBoard::IsDone(const std::string& name) const {
-  const auto queue = JobQueue::Open(folder_.QueuePath(name), options_.queue);
+  const auto queue = engine_.Open(name);
   if (absl::IsNotFound(queue.status())) {
     return false;
   }
   CLEAVE_RETURN_IF_ERROR(queue.status());
-  CLEAVE_ASSIGN_OR_RETURN(const JobCounts counts, (*queue)->Counts());
-  return counts.done == counts.total();
+  const absl::StatusOr<JobCounts> counts = (*queue)->Counts();
+  if (absl::IsNotFound(counts.status())) {
+    return false;
+  }
+  CLEAVE_RETURN_IF_ERROR(counts.status());
+  return counts->done == counts->total();
 }
 
 absl::Status JobBoard::BuryDead() {
-  return BuryDeadWorkers(folder_.workers_path(), [&](WorkerId dead) -> absl::Status {
+  return engine_.BuryDead([&](WorkerId dead) -> absl::Status {
     for (const std::unique_ptr<JobQueue>& queue : queues_) {
       CLEAVE_RETURN_IF_ERROR(queue->Release(dead));
     }
@@ -107,7 +169,13 @@ absl::Status JobBoard::WaitFor(const std::string& name,
   progress_.Begin(name, lots.items, plan_[place].unit);
   int64_t shown = 0;
   for (;;) {
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<JobRecord> records, queue.Records());
+    const absl::StatusOr<std::vector<JobRecord>> read = queue.Records();
+    if (engine_.losses() != losses_ || (engine_.Forgets() && absl::IsNotFound(read.status()))) {
+      CLEAVE_RETURN_IF_ERROR(MakeLostAgain());
+      continue;
+    }
+    CLEAVE_RETURN_IF_ERROR(read.status());
+    const std::vector<JobRecord>& records = *read;
     int64_t done = 0, open = 0, failed = 0;
     for (int64_t lot = 0; lot < queue.size(); ++lot) {
       const JobState state = records[static_cast<size_t>(lot)].state;
@@ -119,26 +187,40 @@ absl::Status JobBoard::WaitFor(const std::string& name,
     shown = done;
     CLEAVE_RETURN_IF_ERROR(look(records));
     if (open == 0 || failed >= kFailuresTolerated) {
-      break;
+      const absl::StatusOr<std::vector<JobFailure>> failures =
+          failed == 0 ? std::vector<JobFailure>() : queue.Failures(kFailuresShown);
+      if (!engine_.Forgets() || !absl::IsNotFound(failures.status())) {
+        CLEAVE_RETURN_IF_ERROR(failures.status());
+        progress_.End();
+        return ErrorOfJobs(name, CountsOf(records), *failures);
+      }
     }
     if (crew_ != nullptr) {
       CLEAVE_RETURN_IF_ERROR(crew_->Tend());
     }
     CLEAVE_RETURN_IF_ERROR(BuryDead());
-    absl::SleepFor(kPauseOfBoard);
+    absl::SleepFor(engine_.Forgets() ? kPauseOfBoardByRedis : kPauseOfBoard);
   }
-  progress_.End();
-  return ErrorOfJobs(name, queue);
 }
 
 absl::Status JobBoard::Requeue(const std::vector<std::string>& names, const std::vector<int64_t>& jobs) {
+  for (const int64_t lot : jobs) {
+    for (const ChunkPoint chunk : chunks_.ChunksOf(lot)) {
+      for (const SpoolKind kind : {SpoolKind::kRows, SpoolKind::kSurfaces}) {
+        CLEAVE_RETURN_IF_ERROR(folder_.spool().Remove(kind, chunk));
+      }
+    }
+  }
   for (const std::string& name : names) {
-    const auto queue = JobQueue::Open(folder_.QueuePath(name), options_.queue);
+    const auto queue = engine_.Open(name);
     if (absl::IsNotFound(queue.status())) {
       continue;
     }
     CLEAVE_RETURN_IF_ERROR(queue.status());
-    CLEAVE_RETURN_IF_ERROR((*queue)->Requeue(jobs));
+    const absl::Status queued = (*queue)->Requeue(jobs);
+    if (!absl::IsNotFound(queued)) {  // a queue that is lost since is made by what there is
+      CLEAVE_RETURN_IF_ERROR(queued);
+    }
   }
   return absl::OkStatus();
 }

@@ -1,231 +1,13 @@
 #include "ingest/job_queue.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include <sys/file.h>
 
 #include "base/status.h"
-#include "ocdbt/byte_coding.h"
-#include "ocdbt/crc32c.h"
 
 namespace cleave::ingest {
-namespace {
-
-std::string FailureName(int64_t index) { return absl::StrCat("failed-", index); }
-
-bool IsHeldBy(const JobRecord& record, const TakenJob& job) {
-  return record.state == JobState::kTaken && record.worker == job.worker && record.takes == job.takes;
-}
-
-}  // namespace
-
-std::string EncodeJobRecord(const JobRecord& record) {
-  std::string rest;
-  ocdbt::PutU32Le(rest, static_cast<uint32_t>(record.state));
-  ocdbt::PutU32Le(rest, record.takes);
-  ocdbt::PutU32Le(rest, 0);
-  ocdbt::PutU64Le(rest, static_cast<uint64_t>(record.worker));
-  ocdbt::PutU64Le(rest, static_cast<uint64_t>(absl::ToUnixMillis(record.expires)));
-  ocdbt::PutU64Le(rest, static_cast<uint64_t>(absl::ToUnixMillis(record.changed)));
-  rest.resize(static_cast<size_t>(kJobRecordBytes) - sizeof(uint32_t), '\0');
-  std::string bytes;
-  ocdbt::PutU32Le(bytes, ocdbt::Crc32c(rest));
-  return bytes + rest;
-}
-
-JobRecord DecodeJobRecord(absl::string_view bytes) {
-  ocdbt::ByteReader reader(bytes);
-  const uint32_t checksum = reader.U32Le();
-  const uint32_t state = reader.U32Le();
-  JobRecord record;
-  record.takes = reader.U32Le();
-  (void)reader.U32Le();
-  record.worker = WorkerId{reader.U64Le()};
-  record.expires = absl::FromUnixMillis(static_cast<int64_t>(reader.U64Le()));
-  record.changed = absl::FromUnixMillis(static_cast<int64_t>(reader.U64Le()));
-  if (!reader.ok() || state > static_cast<uint32_t>(JobState::kFailed) ||
-      checksum != ocdbt::Crc32c(bytes.substr(sizeof(uint32_t)))) {
-    return {};
-  }
-  record.state = static_cast<JobState>(state);
-  return record;
-}
-
-// All records, under the lock of the file.
-class JobQueue::Locked {
- public:
-  [[nodiscard]] static absl::StatusOr<Locked> Lock(const JobQueue& queue) {
-    Locked locked(queue);
-    while (flock(queue.file_.get(), LOCK_EX) != 0) {
-      if (errno != EINTR) {
-        return store::ErrnoError("lock", queue.jobs_path());
-      }
-    }
-    locked.owns_ = true;
-    CLEAVE_ASSIGN_OR_RETURN(
-        const std::string bytes,
-        store::ReadAt(queue.file_, 0, static_cast<uint64_t>(queue.size_ * kJobRecordBytes), queue.jobs_path()));
-    for (int64_t i = 0; i < queue.size_; ++i) {
-      locked.records_.push_back(
-          DecodeJobRecord(absl::string_view(bytes).substr(static_cast<size_t>(i * kJobRecordBytes), kJobRecordBytes)));
-    }
-    return locked;
-  }
-  Locked(Locked&& other) noexcept
-      : queue_(other.queue_), records_(std::move(other.records_)), owns_(std::exchange(other.owns_, false)) {}
-  Locked& operator=(Locked&&) = delete;
-  ~Locked() {
-    if (owns_) {
-      (void)flock(queue_.file_.get(), LOCK_UN);
-    }
-  }
-
-  [[nodiscard]] const std::vector<JobRecord>& records() const { return records_; }
-
-  absl::Status Set(int64_t index, const JobRecord& record) {
-    records_[static_cast<size_t>(index)] = record;
-    return store::WriteAt(queue_.file_, static_cast<uint64_t>(index * kJobRecordBytes), EncodeJobRecord(record),
-                          queue_.jobs_path());
-  }
-
-  // The record of a job that its holder still holds.
-  absl::StatusOr<JobRecord> HeldBy(const TakenJob& job) const {
-    const JobRecord& record = records_[static_cast<size_t>(job.index)];
-    if (!IsHeldBy(record, job)) {
-      return absl::AbortedError(absl::StrCat(queue_.folder_, ": job ", job.index, " is no longer this worker's"));
-    }
-    return record;
-  }
-
- private:
-  explicit Locked(const JobQueue& queue) : queue_(queue) {}
-  const JobQueue& queue_;
-  std::vector<JobRecord> records_;
-  bool owns_ = false;
-};
-
-JobQueue::JobQueue(std::string folder, store::FileDescriptor file, int64_t size, const JobQueueOptions& options)
-    : folder_(std::move(folder)), file_(std::move(file)), size_(size), options_(options), messages_(folder_) {}
-
-absl::StatusOr<std::unique_ptr<JobQueue>> JobQueue::Create(const std::string& folder, int64_t jobs,
-                                                           const JobQueueOptions& options) {
-  absl::StatusOr<std::unique_ptr<JobQueue>> queue = Open(folder, options);
-  if (absl::IsNotFound(queue.status())) {
-    std::string records;
-    for (int64_t i = 0; i < jobs; ++i) {
-      records += EncodeJobRecord({.changed = options.clock->Now()});
-    }
-    store::FileStore store(folder);
-    CLEAVE_RETURN_IF_ERROR(store.Write("jobs", records).status());
-    queue = Open(folder, options);
-  }
-  CLEAVE_RETURN_IF_ERROR(queue.status());
-  if ((*queue)->size() != jobs) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(folder, " is a queue of ", (*queue)->size(), " jobs, not of ", jobs));
-  }
-  return queue;
-}
-
-absl::StatusOr<std::unique_ptr<JobQueue>> JobQueue::Open(const std::string& folder, const JobQueueOptions& options) {
-  const std::string path = folder + "/jobs";
-  CLEAVE_ASSIGN_OR_RETURN(store::FileDescriptor file, store::OpenFile(path, O_RDWR | O_CLOEXEC));
-  if (!file.is_open()) {
-    return absl::NotFoundError(absl::StrCat(folder, " is no queue of jobs"));
-  }
-  CLEAVE_ASSIGN_OR_RETURN(const store::FileIdentity identity, store::Identify(file, path));
-  const auto bytes = static_cast<int64_t>(identity.size_bytes);
-  if (bytes % kJobRecordBytes != 0) {
-    return absl::DataLossError(
-        absl::StrCat(path, " is cut short; delete the folder ", folder, " and go on: its jobs are then done again"));
-  }
-  return std::unique_ptr<JobQueue>(new JobQueue(folder, std::move(file), bytes / kJobRecordBytes, options));
-}
-
-absl::StatusOr<std::optional<TakenJob>> JobQueue::Take(WorkerId worker) {
-  const absl::MutexLock lock(&mutex_);
-  CLEAVE_ASSIGN_OR_RETURN(Locked locked, Locked::Lock(*this));
-  const absl::Time now = options_.clock->Now();
-  for (int64_t i = 0; i < size_; ++i) {
-    const JobRecord& record = locked.records()[static_cast<size_t>(i)];
-    const bool expired = record.state == JobState::kTaken && record.expires <= now;
-    if (record.state != JobState::kQueued && !expired) {
-      continue;
-    }
-    if (record.takes >= options_.takes_max) {
-      CLEAVE_RETURN_IF_ERROR(
-          NoteFailure(i, absl::ResourceExhaustedError(
-                             absl::StrCat("its worker died ", record.takes, " times; is there too little memory?"))));
-      CLEAVE_RETURN_IF_ERROR(locked.Set(i, {JobState::kFailed, record.takes, record.worker, {}, now}));
-      continue;
-    }
-    const TakenJob job{i, worker, record.takes + 1};
-    CLEAVE_RETURN_IF_ERROR(locked.Set(i, {JobState::kTaken, job.takes, worker, now + options_.lease, now}));
-    return std::optional(job);
-  }
-  return std::optional<TakenJob>();
-}
-
-absl::Status JobQueue::Renew(const TakenJob& job) {
-  const absl::MutexLock lock(&mutex_);
-  CLEAVE_ASSIGN_OR_RETURN(Locked locked, Locked::Lock(*this));
-  CLEAVE_ASSIGN_OR_RETURN(JobRecord record, locked.HeldBy(job));
-  record.expires = options_.clock->Now() + options_.lease;
-  return locked.Set(job.index, record);
-}
-
-absl::Status JobQueue::Settle(const TakenJob& job, JobState state) {
-  CLEAVE_ASSIGN_OR_RETURN(Locked locked, Locked::Lock(*this));
-  CLEAVE_ASSIGN_OR_RETURN(JobRecord record, locked.HeldBy(job));
-  record.state = state;
-  record.expires = {};
-  record.changed = options_.clock->Now();
-  return locked.Set(job.index, record);
-}
-
-absl::Status JobQueue::Finish(const TakenJob& job) {
-  const absl::MutexLock lock(&mutex_);
-  return Settle(job, JobState::kDone);
-}
-
-absl::Status JobQueue::Fail(const TakenJob& job, const absl::Status& why) {
-  const absl::MutexLock lock(&mutex_);
-  CLEAVE_RETURN_IF_ERROR(NoteFailure(job.index, why));
-  return Settle(job, JobState::kFailed);
-}
-
-// The code, a line break, the message.
-absl::Status JobQueue::NoteFailure(int64_t index, const absl::Status& why) {
-  return messages_.Write(FailureName(index), absl::StrCat(static_cast<int>(why.code()), "\n", why.message())).status();
-}
-
-absl::Status JobQueue::Release(WorkerId dead) {
-  const absl::MutexLock lock(&mutex_);
-  CLEAVE_ASSIGN_OR_RETURN(Locked locked, Locked::Lock(*this));
-  const absl::Time now = options_.clock->Now();
-  for (int64_t i = 0; i < size_; ++i) {
-    const JobRecord record = locked.records()[static_cast<size_t>(i)];
-    if (record.state == JobState::kTaken && record.worker == dead) {
-      CLEAVE_RETURN_IF_ERROR(locked.Set(i, {JobState::kQueued, record.takes, record.worker, {}, now}));
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status JobQueue::Requeue(std::span<const int64_t> jobs) {
-  const absl::MutexLock lock(&mutex_);
-  CLEAVE_ASSIGN_OR_RETURN(Locked locked, Locked::Lock(*this));
-  for (const int64_t job : jobs) {
-    CLEAVE_RETURN_IF_ERROR(locked.Set(job, {.changed = options_.clock->Now()}));
-  }
-  return absl::OkStatus();
-}
 
 absl::Status JobQueue::RequeueFailed() {
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<JobRecord> records, Records());
@@ -238,40 +20,29 @@ absl::Status JobQueue::RequeueFailed() {
   return Requeue(failed);
 }
 
-absl::StatusOr<std::vector<JobRecord>> JobQueue::Records() const {
-  const absl::MutexLock lock(&mutex_);
-  CLEAVE_ASSIGN_OR_RETURN(const Locked locked, Locked::Lock(*this));
-  return locked.records();
-}
-
-absl::StatusOr<JobCounts> JobQueue::Counts() const {
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<JobRecord> records, Records());
+JobCounts CountsOf(std::span<const JobRecord> records) {
   const auto count = [&](JobState state) {
     return static_cast<int64_t>(std::ranges::count(records, state, &JobRecord::state));
   };
-  return JobCounts{count(JobState::kQueued), count(JobState::kTaken), count(JobState::kDone), count(JobState::kFailed)};
+  return {count(JobState::kQueued), count(JobState::kTaken), count(JobState::kDone), count(JobState::kFailed)};
 }
 
-absl::StatusOr<std::vector<JobFailure>> JobQueue::Failures(size_t limit) const {
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<JobRecord> records, Records());
-  std::vector<JobFailure> failures;
-  for (size_t i = 0; i < records.size() && failures.size() < limit; ++i) {
-    if (records[i].state != JobState::kFailed) {
-      continue;
-    }
-    const auto index = static_cast<int64_t>(i);
-    CLEAVE_ASSIGN_OR_RETURN(const store::ReadResult read, messages_.Read(FailureName(index)));
-    const std::string text = read.value.value_or("");
-    const size_t end_of_line = text.find('\n');
-    int code = 0;
-    if (end_of_line == std::string::npos || !absl::SimpleAtoi(text.substr(0, end_of_line), &code) || code <= 0 ||
-        code > static_cast<int>(absl::StatusCode::kUnauthenticated)) {
-      failures.push_back({index, absl::UnknownError("why is not known any more")});
-    } else {
-      failures.push_back({index, absl::Status(static_cast<absl::StatusCode>(code), text.substr(end_of_line + 1))});
-    }
+std::string EncodeFailure(const absl::Status& why) {
+  return absl::StrCat(static_cast<int>(why.code()), "\n", why.message());
+}
+
+absl::Status DecodeFailure(absl::string_view text) {
+  const size_t end_of_line = text.find('\n');
+  int code = 0;
+  if (end_of_line == absl::string_view::npos || !absl::SimpleAtoi(text.substr(0, end_of_line), &code) || code <= 0 ||
+      code > static_cast<int>(absl::StatusCode::kUnauthenticated)) {
+    return absl::UnknownError("why is not known any more");
   }
-  return failures;
+  return absl::Status(static_cast<absl::StatusCode>(code), text.substr(end_of_line + 1));
+}
+
+absl::Status DiedTooOften(uint32_t takes) {
+  return absl::ResourceExhaustedError(absl::StrCat("its worker died ", takes, " times; is there too little memory?"));
 }
 
 }  // namespace cleave::ingest

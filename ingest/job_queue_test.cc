@@ -1,8 +1,9 @@
 // Goal: every job is done by somebody, and nobody who lost a job can settle it; a dead worker's jobs go on at once,
-// those of a sleeping one when its lease ends. Method: 1. Each rule on a queue with a clock that goes when told. 2.
-// Threads with objects of their own take, renew, finish, fail and forget jobs at random, with leases that run out; a
-// job is counted whenever it is finished: once each, whatever happened before. 3. Processes that are killed while they
-// hold jobs. 4. Records with each byte flipped.
+// those of a sleeping one when its lease ends. Method: 1. Each rule, over each engine, on a queue with a clock that
+// goes when told. 2. Threads with objects of their own take, renew, finish, fail and forget jobs at random, with leases
+// that run out; a job is counted whenever it is finished: once each, whatever happened before. 3. Processes that are
+// killed while they hold jobs. 4. Records of files with each byte flipped. 5. A real redis-server that is killed, comes
+// back with all or nothing, and cuts connections at random.
 #include "ingest/job_queue.h"
 
 #include <unistd.h>
@@ -20,8 +21,13 @@
 
 #include "base/test_scale.h"
 #include "base/test_seed.h"
+#include "ingest/file_job_queue.h"
+#include "ingest/job_engine.h"
+#include "ingest/redis_job_engine.h"
+#include "ingest/redis_job_queue.h"
 #include "ingest/worker_presence.h"
 #include "ocdbt/clock_testing.h"
+#include "store/redis_testing.h"
 #include "store/temporary_folder.h"
 
 namespace cleave::ingest {
@@ -31,11 +37,29 @@ using testing::HasSubstr;
 
 constexpr WorkerId kAnn{1};
 constexpr WorkerId kBob{2};
+constexpr char kIngest[] = "0123456789abcdef0123456789abcdef";
 
-class JobQueueTest : public testing::Test {
+enum class Engine { kFiles, kRedis, kRedisThatKeeps };
+
+class JobEngineFixture : public testing::Test {
  protected:
-  std::unique_ptr<JobQueue> Make(int64_t jobs) {
-    auto queue = JobQueue::Create(path_, jobs, options_);
+  void Begin(Engine engine) {
+    if (engine != Engine::kFiles) {
+      CLEAVE_NEEDS_REDIS();
+      server_ = std::make_unique<store::RedisServer>(engine == Engine::kRedisThatKeeps);
+      options_.redis = RedisJobsOptions{.address = server_->address(), .patience = absl::Seconds(60)};
+    }
+    ASSERT_TRUE(ingest_.Create().ok());
+    engine_ = NewEngine();
+  }
+
+  // As another process has it.
+  std::unique_ptr<JobEngine> NewEngine(const std::string& id = kIngest) {
+    return options_.redis.has_value() ? MakeRedisJobEngine(ingest_, id, options_)
+                                      : MakeFileJobEngine(ingest_, options_);
+  }
+  std::unique_ptr<JobQueue> Make(int64_t jobs, std::vector<int64_t> done = {}) {
+    auto queue = engine_->Create("queue", jobs, done);
     EXPECT_TRUE(queue.ok()) << queue.status();
     return *std::move(queue);
   }
@@ -47,14 +71,26 @@ class JobQueueTest : public testing::Test {
   static bool HasOne(JobQueue& queue) { return queue.Take(kBob).value().has_value(); }
 
   store::TemporaryFolder folder_;
-  const std::string path_ = folder_.path() + "/queue";
+  IngestFolder ingest_{folder_.path()};
+  const std::string path_ = ingest_.QueuePath("queue");
   ocdbt::FakeClock clock_;
-  JobQueueOptions options_{.lease = absl::Minutes(1), .takes_max = 3, .clock = &clock_};
+  JobEngineOptions options_{.queue = {.lease = absl::Minutes(1), .takes_max = 3, .clock = &clock_}};
+  std::unique_ptr<store::RedisServer> server_;
+  std::unique_ptr<JobEngine> engine_;
 };
 
-TEST_F(JobQueueTest, GivesEachJobOnce) {
+class JobQueueTest : public JobEngineFixture, public testing::WithParamInterface<Engine> {
+ protected:
+  void SetUp() override { Begin(GetParam()); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Engines, JobQueueTest, testing::Values(Engine::kFiles, Engine::kRedis),
+                         [](const auto& which) { return which.param == Engine::kFiles ? "Files" : "Redis"; });
+
+TEST_P(JobQueueTest, GivesEachJobOnce) {
   const auto queue = Make(3);
-  const auto other = JobQueue::Open(path_, options_);
+  const auto other_engine = NewEngine();
+  const auto other = other_engine->Open("queue");
   ASSERT_TRUE(other.ok()) << other.status();
   const TakenJob first = TakeOne(*queue, kAnn);
   const TakenJob second = TakeOne(**other, kBob);
@@ -76,7 +112,7 @@ TEST_F(JobQueueTest, GivesEachJobOnce) {
   EXPECT_EQ(TakeOne(*queue, kBob).index, third.index);
 }
 
-TEST_F(JobQueueTest, LeasesEndUnlessTheyAreRenewed) {
+TEST_P(JobQueueTest, LeasesEndUnlessTheyAreRenewed) {
   const auto queue = Make(1);
   const TakenJob job = TakeOne(*queue, kAnn);
   clock_.Advance(absl::Seconds(50));
@@ -95,7 +131,7 @@ TEST_F(JobQueueTest, LeasesEndUnlessTheyAreRenewed) {
   EXPECT_TRUE(absl::IsAborted(queue->Finish(taken_over)));
 }
 
-TEST_F(JobQueueTest, TheSameWorkerTakingAgainIsAnotherHolder) {
+TEST_P(JobQueueTest, TheSameWorkerTakingAgainIsAnotherHolder) {
   const auto queue = Make(1);
   const TakenJob before = TakeOne(*queue, kAnn);
   clock_.Advance(absl::Minutes(2));
@@ -104,7 +140,7 @@ TEST_F(JobQueueTest, TheSameWorkerTakingAgainIsAnotherHolder) {
   EXPECT_TRUE(queue->Finish(after).ok());
 }
 
-TEST_F(JobQueueTest, JobsOfTheDeadGoOnAtOnce) {
+TEST_P(JobQueueTest, JobsOfTheDeadGoOnAtOnce) {
   const auto queue = Make(2);
   const TakenJob of_ann = TakeOne(*queue, kAnn);
   const TakenJob of_bob = TakeOne(*queue, kBob);
@@ -114,7 +150,7 @@ TEST_F(JobQueueTest, JobsOfTheDeadGoOnAtOnce) {
   EXPECT_TRUE(queue->Finish(of_bob).ok());
 }
 
-TEST_F(JobQueueTest, AJobThatKillsItsWorkersIsGivenUp) {
+TEST_P(JobQueueTest, AJobThatKillsItsWorkersIsGivenUp) {
   const auto queue = Make(1);
   for (int i = 0; i < 3; ++i) {
     TakeOne(*queue, kAnn);
@@ -126,42 +162,57 @@ TEST_F(JobQueueTest, AJobThatKillsItsWorkersIsGivenUp) {
   EXPECT_THAT(std::string(failures[0].status.message()), HasSubstr("died 3 times"));
 }
 
-TEST_F(JobQueueTest, StaysWhatItIs) {
+TEST_P(JobQueueTest, StaysWhatItIs) {
   ASSERT_TRUE(Make(4)->Finish(TakeOne(*Make(4), kAnn)).ok());
-  EXPECT_EQ(Make(4)->Counts()->done, 1);
-  EXPECT_EQ(JobQueue::Create(path_, 5, options_).status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(JobQueue::Open(path_ + "x", options_).status().code(), absl::StatusCode::kNotFound);
-  std::filesystem::resize_file(path_ + "/jobs", 100);
-  EXPECT_EQ(JobQueue::Open(path_, options_).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(Make(4, {2, 3})->Counts()->done, 1);
+  EXPECT_EQ(engine_->Create("queue", 5, {}).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(engine_->Open("other").status().code(), absl::StatusCode::kNotFound);
 }
 
-TEST_F(JobQueueTest, ADamagedRecordIsAQueuedJob) {
-  const JobRecord record{JobState::kDone, 7, kBob, absl::FromUnixMillis(5), absl::FromUnixMillis(6)};
-  const std::string bytes = EncodeJobRecord(record);
-  ASSERT_EQ(std::ssize(bytes), kJobRecordBytes);
-  EXPECT_EQ(DecodeJobRecord(bytes), record);
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    std::string damaged = bytes;
-    damaged[i] = static_cast<char>(damaged[i] ^ 0x10);
-    EXPECT_EQ(DecodeJobRecord(damaged), JobRecord{}) << i;
+TEST_P(JobQueueTest, BeginsWithWhatIsDone) {
+  const auto queue = Make(5, {0, 2, 4});
+  EXPECT_EQ(TakeOne(*queue, kAnn).index, 1);
+  const auto records = queue->Records();
+  ASSERT_TRUE(records.ok()) << records.status();
+  ASSERT_EQ(records->size(), 5u);
+  EXPECT_EQ((*records)[0].state, JobState::kDone);
+  EXPECT_EQ((*records)[1].state, JobState::kTaken);
+  EXPECT_EQ((*records)[1].worker, kAnn);
+  EXPECT_EQ((*records)[1].takes, 1u);
+  EXPECT_EQ((*records)[1].expires - (*records)[1].changed, options_.queue.lease);
+  EXPECT_EQ((*records)[3].state, JobState::kQueued);
+  const JobCounts counts = queue->Counts().value();
+  EXPECT_EQ(counts.done, 3);
+  EXPECT_EQ(counts.taken, 1);
+  EXPECT_EQ(counts.queued, 1);
+  EXPECT_EQ(counts.total(), 5);
+}
+
+TEST_P(JobQueueTest, GoesInOrderAndTakesWhatIsLateFirst) {
+  const auto queue = Make(20);
+  for (int64_t i = 0; i < 12; ++i) {
+    EXPECT_EQ(TakeOne(*queue, kAnn).index, i);
   }
-  const auto queue = Make(2);
-  ASSERT_TRUE(queue->Finish(TakeOne(*queue, kAnn)).ok());
-  std::fstream(path_ + "/jobs", std::ios::in | std::ios::out | std::ios::binary).seekp(9).put('x');
-  EXPECT_EQ(queue->Counts()->queued, 2);
+  ASSERT_TRUE(queue->Requeue(std::vector<int64_t>{11, 2}).ok());
+  EXPECT_EQ(TakeOne(*queue, kBob).index, 2);
+  clock_.Advance(absl::Minutes(2));
+  EXPECT_EQ(TakeOne(*queue, kBob).index, 0);
+  EXPECT_EQ(TakeOne(*queue, kBob).index, 1);
+  EXPECT_EQ(TakeOne(*queue, kBob).takes, 2u);  // the second, which it holds too long itself
 }
 
-TEST_F(JobQueueTest, ManyTakersAtRandom) {
+TEST_P(JobQueueTest, ManyTakersAtRandom) {
   const int64_t jobs = SmallTests() ? 60 : 400;
   const uint64_t seed = TestSeed();
-  options_.takes_max = 1000000;
+  options_.queue.takes_max = 1000000;
   Make(jobs);
   std::vector<std::atomic<int>> finished(static_cast<size_t>(jobs));
   std::vector<std::thread> takers;
   for (uint64_t t = 0; t < 6; ++t) {
     takers.emplace_back([&, t] {
       std::mt19937_64 random(seed + t);
-      const auto queue = JobQueue::Open(path_, options_).value();
+      const auto engine = NewEngine();
+      const auto queue = engine->Open("queue").value();
       while (!queue->Counts()->settled()) {
         if (random() % 8 == 0) {
           clock_.Advance(absl::Seconds(30));
@@ -186,20 +237,23 @@ TEST_F(JobQueueTest, ManyTakersAtRandom) {
   }
 }
 
-TEST_F(JobQueueTest, KilledProcessesAreBuried) {
+TEST_P(JobQueueTest, KilledProcessesAreBuried) {
   std::mt19937_64 random(TestSeed());
-  const std::string workers = folder_.path() + "/workers";
-  std::filesystem::create_directory(workers);
-  options_.clock = &Clock::System();
-  options_.takes_max = 1000000;
+  options_.queue.clock = &Clock::System();
+  if (options_.redis.has_value()) {
+    options_.redis->presence = absl::Milliseconds(300);
+  }
+  engine_ = NewEngine();
+  options_.queue.takes_max = 1000000;
   const int64_t jobs = SmallTests() ? 40 : 200;
   const auto queue = Make(jobs);
   std::set<pid_t> children;
   const auto start = [&] {
     const pid_t child = fork();
     if (child == 0) {
-      const auto mine = JobQueue::Open(path_, options_).value();
-      const auto presence = WorkerPresence::Announce(workers, RandomSource::System()).value();
+      const auto engine = NewEngine();
+      const auto mine = engine->Open("queue").value();
+      const auto presence = engine->Announce().value();
       for (auto job = mine->Take(presence->id()).value(); job.has_value(); job = mine->Take(presence->id()).value()) {
         absl::SleepFor(absl::Milliseconds(1));
         if (!mine->Finish(*job).ok()) {
@@ -221,14 +275,67 @@ TEST_F(JobQueueTest, KilledProcessesAreBuried) {
     ASSERT_EQ(waitpid(victim, &status, 0), victim);
     EXPECT_TRUE(WIFSIGNALED(status));
     children.erase(victim);
-    ASSERT_TRUE(BuryDeadWorkers(workers, [&](WorkerId dead) { return queue->Release(dead); }).ok());
+    ASSERT_TRUE(engine_->BuryDead([&](WorkerId dead) { return queue->Release(dead); }).ok());
   }
   EXPECT_EQ(queue->Counts()->done, jobs);
   for (const pid_t child : children) {
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);
   }
-  EXPECT_EQ(CountWorkers(workers).value(), 0);
+  for (int tries = 0; tries < 500 && engine_->CountWorkers().value() > 0; ++tries) {
+    absl::SleepFor(absl::Milliseconds(10));  // Redis knows it by their silence
+  }
+  EXPECT_EQ(engine_->CountWorkers().value(), 0);
+}
+
+TEST_P(JobQueueTest, SaysWhoLives) {
+  if (options_.redis.has_value()) {
+    options_.redis->presence = absl::Milliseconds(400);
+  }
+  const auto engine = NewEngine();
+  EXPECT_FALSE(engine->CoordinatorLives().value());
+  {
+    const auto coordinator = engine->Coordinate();
+    ASSERT_TRUE(coordinator.ok()) << coordinator.status();
+    const auto ann = engine->Announce().value();
+    auto bob = engine->Announce().value();
+    EXPECT_NE(ann->id(), bob->id());
+    absl::SleepFor(absl::Milliseconds(800));  // they stay alive
+    EXPECT_TRUE(engine_->CoordinatorLives().value());
+    EXPECT_EQ(engine_->CountWorkers().value(), 2);
+    bob.reset();
+    EXPECT_EQ(engine_->CountWorkers().value(), 1);
+    EXPECT_TRUE(engine_->BuryDead([](WorkerId) { return absl::InternalError("nobody is dead"); }).ok());
+  }
+  EXPECT_FALSE(engine_->CoordinatorLives().value());
+  EXPECT_EQ(engine_->CountWorkers().value(), 0);
+}
+
+class FileJobQueueTest : public JobEngineFixture {
+ protected:
+  void SetUp() override { Begin(Engine::kFiles); }
+};
+
+TEST_F(FileJobQueueTest, IsNotCutShort) {
+  Make(4);
+  std::filesystem::resize_file(path_ + "/jobs", 100);
+  EXPECT_EQ(engine_->Open("queue").status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(FileJobQueueTest, ADamagedRecordIsAQueuedJob) {
+  const JobRecord record{JobState::kDone, 7, kBob, absl::FromUnixMillis(5), absl::FromUnixMillis(6)};
+  const std::string bytes = EncodeJobRecord(record);
+  ASSERT_EQ(std::ssize(bytes), kJobRecordBytes);
+  EXPECT_EQ(DecodeJobRecord(bytes), record);
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    std::string damaged = bytes;
+    damaged[i] = static_cast<char>(damaged[i] ^ 0x10);
+    EXPECT_EQ(DecodeJobRecord(damaged), JobRecord{}) << i;
+  }
+  const auto queue = Make(2);
+  ASSERT_TRUE(queue->Finish(TakeOne(*queue, kAnn)).ok());
+  std::fstream(path_ + "/jobs", std::ios::in | std::ios::out | std::ios::binary).seekp(9).put('x');
+  EXPECT_EQ(queue->Counts()->queued, 2);
 }
 
 TEST(WorkerPresence, LivesAsLongAsItsObject) {
@@ -255,6 +362,194 @@ TEST(WorkerPresence, LivesAsLongAsItsObject) {
   EXPECT_TRUE(IsLocked(folder.path() + "/lock").value());
   EXPECT_EQ(ProcessLock::Acquire(folder.path() + "/lock", "taken").status(), absl::UnavailableError("taken"));
   EXPECT_FALSE(IsLocked(folder.path() + "/other").value());
+}
+
+class RedisJobQueueTest : public JobEngineFixture, public testing::WithParamInterface<Engine> {
+ protected:
+  void SetUp() override { Begin(GetParam()); }
+  [[nodiscard]] bool keeps() const { return GetParam() == Engine::kRedisThatKeeps; }
+  [[nodiscard]] size_t CountKeys() const { return server_->Ask({"KEYS", "cleave:ingest:*"}).list.size(); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Servers, RedisJobQueueTest, testing::Values(Engine::kRedis, Engine::kRedisThatKeeps),
+                         [](const auto& which) {
+                           return which.param == Engine::kRedis ? "ThatForget" : "ThatKeepTheirData";
+                         });
+
+TEST_P(RedisJobQueueTest, LeasesGoByTheServersTime) {
+  options_.queue = {.lease = absl::Milliseconds(400), .takes_max = 3};
+  engine_ = NewEngine();
+  const auto queue = Make(1);
+  const TakenJob job = TakeOne(*queue, kAnn);
+  const absl::Time deadline = absl::Now() + absl::Seconds(60);
+  while (!HasOne(*queue) && absl::Now() < deadline) {
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+  EXPECT_TRUE(absl::IsAborted(queue->Renew(job)));
+  EXPECT_EQ(queue->Records().value()[0].worker, kBob);
+}
+
+TEST_P(RedisJobQueueTest, AServerThatComesBackKnowsAllOrNothing) {
+  const auto queue = Make(4);
+  ASSERT_TRUE(queue->Finish(TakeOne(*queue, kAnn)).ok());
+  ASSERT_TRUE(queue->Fail(TakeOne(*queue, kAnn), absl::DataLossError("torn")).ok());
+  const TakenJob job = TakeOne(*queue, kBob);
+  const int64_t losses = engine_->losses();
+  server_->Kill();
+  std::jthread starting([&] {
+    absl::SleepFor(absl::Milliseconds(200));
+    server_->Start();
+  });
+  const auto counts = queue->Counts();  // waits
+  EXPECT_NE(engine_->losses(), losses);
+  if (keeps()) {
+    ASSERT_TRUE(counts.ok()) << counts.status();
+    EXPECT_EQ(counts->done, 1);
+    EXPECT_EQ(counts->taken, 1);
+    EXPECT_EQ(queue->Failures(9).value().at(0).status, absl::DataLossError("torn"));
+    EXPECT_TRUE(queue->Finish(job).ok());
+    return;
+  }
+  EXPECT_TRUE(absl::IsNotFound(counts.status())) << counts.status();
+  EXPECT_TRUE(absl::IsNotFound(queue->Take(kAnn).status()));
+  EXPECT_TRUE(absl::IsNotFound(queue->Records().status()));
+  EXPECT_TRUE(absl::IsNotFound(queue->Failures(1).status()));
+  EXPECT_TRUE(absl::IsAborted(queue->Renew(job)));
+  EXPECT_TRUE(absl::IsAborted(queue->Finish(job)));
+  EXPECT_TRUE(queue->Release(kBob).ok());
+  Make(4, {1});
+  EXPECT_TRUE(absl::IsAborted(queue->Finish(job)));  // it is queued
+  EXPECT_EQ(queue->Counts()->done, 1);
+  EXPECT_EQ(queue->Counts()->queued, 3);
+}
+
+TEST_P(RedisJobQueueTest, PatienceEnds) {
+  const auto queue = Make(1);
+  server_->Kill();
+  std::vector<absl::Status> told;
+  options_.redis->patience = absl::Milliseconds(200);
+  options_.redis->on_change = [&](const absl::Status& status) { told.push_back(status); };
+  const auto impatient = NewEngine();
+  EXPECT_TRUE(absl::IsUnavailable(impatient->Open("queue").status()));
+  server_->Start();
+  (void)impatient->Open("queue");
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_TRUE(absl::IsUnavailable(told[0])) << told[0];
+  EXPECT_TRUE(told[1].ok());
+  options_.redis->address.database = 9999;
+  EXPECT_TRUE(absl::IsFailedPrecondition(NewEngine()->Open("queue").status()));
+}
+
+// An answer that nobody heard: the job that was taken is given to the one who asked, and who finished has finished. The
+// clock stands, so that no lease would help.
+TEST_P(RedisJobQueueTest, CutConnectionsLoseNoJob) {
+  const int64_t jobs = SmallTests() ? 100 : 400;
+  std::mt19937_64 random(TestSeed());
+  Make(jobs);
+  std::atomic<int64_t> finished = 0;
+  std::atomic<bool> ended = false;
+  std::jthread cutting([&, seed = random()] {
+    std::mt19937_64 mine(seed);
+    while (!ended) {
+      absl::SleepFor(absl::Microseconds(static_cast<int64_t>(mine() % 3000)));
+      server_->Ask({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+    }
+  });
+  std::vector<std::thread> takers;
+  for (uint64_t t = 1; t <= 4; ++t) {
+    takers.emplace_back([&, t] {
+      const auto engine = NewEngine();
+      const auto queue = engine->Open("queue").value();
+      for (auto job = queue->Take(WorkerId{t}); job.ok() && job->has_value(); job = queue->Take(WorkerId{t})) {
+        const absl::Status done = queue->Finish(**job);
+        EXPECT_TRUE(done.ok()) << done;
+        ++finished;
+      }
+    });
+  }
+  for (std::thread& taker : takers) {
+    taker.join();
+  }
+  ended = true;
+  cutting.join();
+  EXPECT_EQ(finished, jobs);
+  EXPECT_EQ(NewEngine()->Open("queue").value()->Counts()->done, jobs);
+}
+
+TEST_P(RedisJobQueueTest, ACoordinatorElsewhereIsRespected) {
+  const std::string key = absl::StrCat("cleave:ingest:", kIngest, ":coordinator");
+  {
+    const auto here = engine_->Coordinate();
+    ASSERT_TRUE(here.ok()) << here.status();
+    EXPECT_TRUE(NewEngine()->Coordinate().ok());  // on one machine the table's lock decides
+  }
+  server_->Ask({"SET", key, "other-boot far.lab", "PX", "60000"});
+  const absl::Status refused = engine_->Coordinate().status();
+  EXPECT_TRUE(absl::IsUnavailable(refused)) << refused;
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("on far.lab;"));
+  server_->Ask({"DEL", key});
+  EXPECT_TRUE(engine_->Coordinate().ok());
+}
+
+TEST_P(RedisJobQueueTest, LeavesNothingBehind) {
+  server_->Ask({"SET", "cleave:ingest:ffffffffffffffffffffffffffffffff:workers", "of others"});
+  Make(4);
+  {
+    const auto coordinator = engine_->Coordinate().value();
+    const auto worker = engine_->Announce().value();
+    EXPECT_GE(CountKeys(), 6u);
+    ASSERT_TRUE(engine_->Remove().ok());
+  }
+  EXPECT_EQ(CountKeys(), 1u);
+  // The folder is deleted, and an ingest begins there anew.
+  (void)engine_->Coordinate().value();
+  Make(4);
+  const auto next = NewEngine("00000000000000000000000000000000");
+  (void)next->Coordinate().value();
+  EXPECT_TRUE(absl::IsNotFound(engine_->Open("queue").status()));
+  ASSERT_TRUE(next->Remove().ok());
+  EXPECT_EQ(CountKeys(), 1u);
+}
+
+TEST(RedisJobRecord, IsReadOrQueued) {
+  const JobRecord taken{JobState::kTaken, 3, WorkerId{0xab12}, absl::FromUnixMillis(2000), absl::FromUnixMillis(1000)};
+  EXPECT_EQ(DecodeRedisJobRecord("1 3 ab12 2000 1000"), taken);
+  for (const char* wrong : {"", "1 3 ab12 2000", "4 3 ab12 2000 1000", "1 -3 ab12 2000 1000", "1 3 xy 2000 1000",
+                            "1 3 ab12 2000 1000 7", "1  3 ab12 2000 1000"}) {
+    EXPECT_EQ(DecodeRedisJobRecord(wrong), JobRecord{}) << wrong;
+  }
+  const RedisIngest place{kIngest, "redis://queue.lab:6379/0"};
+  EXPECT_EQ(DecodeRedisIngest(EncodeRedisIngest(place)).value(), place);
+  for (const char* wrong : {"", "{}", "[1]", R"({"id":"*"})", R"({"id":7})"}) {
+    EXPECT_EQ(DecodeRedisIngest(wrong).status().code(), absl::StatusCode::kDataLoss) << wrong;
+  }
+}
+
+TEST(JobEngine, IsTheOneThatTheIngestBeganWith) {
+  const store::TemporaryFolder folder;
+  IngestFolder ingest(folder.path());
+  ASSERT_TRUE(ingest.Create().ok());
+  const JobEngineOptions by_files;
+  const JobEngineOptions by_redis{.redis = RedisJobsOptions{.address = {.host = "queue.lab", .password = "secret"}}};
+  const auto open = [&](Beginning beginning, const JobEngineOptions& options) {
+    return OpenJobEngine(ingest, beginning, options);
+  };
+  EXPECT_FALSE(open(Beginning::kYes, by_files).value()->Forgets());
+  EXPECT_THAT(std::string(open(Beginning::kNo, by_redis).status().message()), HasSubstr("through files"));
+  ASSERT_TRUE(ingest.WritePlan({"voxels"}).ok());
+  EXPECT_EQ(open(Beginning::kYes, by_redis).status().code(), absl::StatusCode::kFailedPrecondition);
+  ASSERT_TRUE(ingest.WritePlan({}).ok());
+  const auto one = open(Beginning::kYes, by_redis).value();
+  const auto other = open(Beginning::kYes, by_redis).value();
+  ASSERT_TRUE(one->Note().ok());
+  ASSERT_TRUE(one->Note().ok());
+  EXPECT_TRUE(absl::IsUnavailable(other->Note()));  // it was slower
+  for (const Beginning beginning : {Beginning::kNo, Beginning::kYes}) {
+    EXPECT_TRUE(open(beginning, by_redis).value()->Forgets());
+    const absl::Status refused = open(beginning, by_files).status();
+    EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(refused.message()), HasSubstr("redis://queue.lab:6379/0; say where it is with --redis"));
+  }
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "ingest/job_queue.h"
+#include "ingest/file_job_queue.h"
 #include "ocdbt/byte_coding.h"
 #include "ocdbt/crc32c.h"
 

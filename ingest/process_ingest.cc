@@ -4,17 +4,19 @@
 //    spool. When all are there, workers connect lots: edge files, and rows in the spool. This process puts rows into
 //    the table in the order of chunks, as far as they are there, each batch with the count of chunks (IngestState).
 // 3. Of chunk files, what neighbours say of their borders is compared (file_layer.h). Lots of chunks that disagree are
-//    taken back: their parts of the fill, their jobs.
+//    taken back: their parts of the fill, their files of the spool, their jobs.
 // 4. Only now the fill of the voxels is committed, as one version; the state says so, then the fill is forgotten.
 // 5. The layers of parents, by threads of this process (parent_layer.h): what is left is small, and lives in the table.
 // 6. Coarser scales, a queue for each tier. Then what dead workers left is removed from the base, and it is sealed.
 //
 // Steps leave marks that are durable before the next step begins; a run begins where the marks say. Jobs are marked
-// done after what they made is durable; so a queue that lost its newest marks only has jobs done twice.
+// done after what they made is durable; so a queue that lost its newest marks only has jobs done twice, and one that is
+// lost altogether, as by a Redis server that comes back empty, is made again by what jobs have left.
 #include "ingest/process_ingest.h"
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -33,7 +35,6 @@
 #include "ingest/report.h"
 #include "ingest/request.h"
 #include "ingest/stage_file.h"
-#include "ingest/worker_presence.h"
 #include "ocdbt/fill.h"
 
 namespace cleave::ingest {
@@ -47,15 +48,18 @@ constexpr int64_t kChunksLoadedAtOnce = 8;
 class Coordinator {
  public:
   Coordinator(const DatasetFile& file, const ProcessIngestOptions& options, const volume::LabelSource& source,
-              Dataset& dataset, IngestFolder& folder, Progress& progress)
+              Dataset& dataset, IngestFolder& folder, JobEngine& engine, std::unique_ptr<Presence> presence,
+              Progress& progress)
       : file_(file),
         options_(options),
         source_(source),
         dataset_(dataset),
         folder_(folder),
+        engine_(engine),
+        presence_(std::move(presence)),
         workplace_{dataset, options.threads, clock_, progress},
         lots_(dataset.layout(), file.chunks_per_job),
-        board_(dataset, folder, options, progress) {}
+        board_(dataset, folder, engine, lots_, options, progress) {}
 
   absl::StatusOr<ProcessIngestReport> Run() {
     CLEAVE_RETURN_IF_ERROR(FindRequest());
@@ -75,6 +79,9 @@ class Coordinator {
       }
     }
     if (dataset_.sealed()) {
+      if (folder_.exists()) {
+        CLEAVE_RETURN_IF_ERROR(engine_.Remove());
+      }
       CLEAVE_RETURN_IF_ERROR(folder_.Remove());
       result.jobs = 0;
     }
@@ -98,6 +105,7 @@ class Coordinator {
   absl::Status FindRequest() {
     DatasetFile stated = file_;
     stated.mesh.clear();  // may be changed, and needs nothing of the ingest
+    stated.redis.clear();
     stated.options.base.project_folder.clear();
     const std::string request = EncodeDatasetFile(stated);
     CLEAVE_ASSIGN_OR_RETURN(const std::optional<IngestState> stored, ReadIngestState(dataset_.table()));
@@ -121,17 +129,21 @@ class Coordinator {
     }
     if (!dataset_.sealed()) {
       CLEAVE_RETURN_IF_ERROR(folder_.Create());
-      CLEAVE_RETURN_IF_ERROR(folder_.WriteDataset(file_));
+      CLEAVE_RETURN_IF_ERROR(engine_.Note());
+      DatasetFile kept = file_;
+      kept.redis.clear();  // there may be a password in it
+      CLEAVE_RETURN_IF_ERROR(folder_.WriteDataset(kept));
       CLEAVE_RETURN_IF_ERROR(Store());
     }
     CrashPoint("ingest.request_stored");
     return absl::OkStatus();
   }
 
-  // For who asks whether this process lives; that it is the only one, the table's own lock says.
+  // For who asks whether this process lives; that it is the only one on this machine, the table's own lock says.
   absl::Status ShowPresence() {
-    CLEAVE_ASSIGN_OR_RETURN(
-        presence_, ProcessLock::Acquire(folder_.coordinator_path(), "another process makes this project already"));
+    if (presence_ == nullptr) {
+      CLEAVE_ASSIGN_OR_RETURN(presence_, engine_.Coordinate());
+    }
     return absl::OkStatus();
   }
 
@@ -153,7 +165,7 @@ class Coordinator {
     if (WantsVoxels()) {
       queues.push_back(VoxelQueue(kVoxelQueue));
     } else if (WantsGraph()) {
-      CLEAVE_ASSIGN_OR_RETURN(const bool surfaces_are_there, board_.IsDone(kVoxelQueue));
+      CLEAVE_ASSIGN_OR_RETURN(const bool surfaces_are_there, SurfacesAreThere());
       if (!surfaces_are_there) {
         queues.push_back(VoxelQueue(kSurfaceQueue));
       }
@@ -165,7 +177,16 @@ class Coordinator {
     return board_.Plan(std::move(queues));
   }
 
-  [[nodiscard]] BoardQueue VoxelQueue(const char* name) const { return {name, lots_.lots(), "chunks"}; }
+  absl::StatusOr<bool> SurfacesAreThere() const {
+    CLEAVE_ASSIGN_OR_RETURN(const bool done, board_.IsDone(kVoxelQueue));
+    if (!done) {
+      return false;
+    }
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<bool> lots, board_.LeftWhole(VoxelQueue(kSurfaceQueue)));
+    return std::ranges::all_of(lots, std::identity());
+  }
+
+  [[nodiscard]] BoardQueue VoxelQueue(const char* name) const { return {name, lots_.lots(), kUnitOfChunks}; }
 
   absl::Status MakeLayer2() {
     const bool wants_graph = WantsGraph();
@@ -294,7 +315,7 @@ class Coordinator {
     CLEAVE_ASSIGN_OR_RETURN(const std::optional<absl::Time> filled, graph::ReadScalesFilled(dataset_.table()));
     CLEAVE_ASSIGN_OR_RETURN(const volume::PyramidBlocks blocks, BlocksOf(dataset_));
     for (int tier = 0; tier < blocks.tier_count() && !filled.has_value(); ++tier) {
-      const BoardQueue queue{ScaleQueue(tier), LotsOfBlocks(blocks, tier), "blocks"};
+      const BoardQueue queue{ScaleQueue(tier), LotsOfBlocks(blocks, tier), kUnitOfBlocks};
       CLEAVE_RETURN_IF_ERROR(board_.Plan({queue}));
       CLEAVE_RETURN_IF_ERROR(board_.WaitFor(queue.name, LookAtNothing));
       CLEAVE_RETURN_IF_ERROR(board_.CommitFill(queue));
@@ -322,11 +343,12 @@ class Coordinator {
   const volume::LabelSource& source_;
   Dataset& dataset_;
   IngestFolder& folder_;
+  JobEngine& engine_;
+  std::unique_ptr<Presence> presence_;
   StepClock clock_;
   const Workplace workplace_;
   const ChunkLots lots_;
   IngestState state_;
-  std::optional<ProcessLock> presence_;
   JobBoard board_;
   std::string first_queue_;  // of layer 2; "" when surfaces are there
 };
@@ -367,11 +389,23 @@ absl::StatusOr<ProcessIngestReport> IngestByProcesses(const DatasetFile& file, c
   if (!folder.exists()) {
     CLEAVE_RETURN_IF_ERROR(RequireFusedLabels(*source, label_map, request.chunk_size, progress));
   }
+  JobEngineOptions engine_options{.queue = options.queue, .redis = options.redis};
+  if (!options.redis.has_value() && !file.redis.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(const store::RedisAddress address, store::ParseRedisUrl(file.redis));
+    engine_options.redis = RedisJobsOptions{.address = address};
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<JobEngine> engine,
+                          OpenJobEngine(folder, Beginning::kYes, engine_options));
+  std::unique_ptr<Presence> presence;
+  if (folder.exists()) {  // before the table, whose lock may reach no further than this machine
+    CLEAVE_ASSIGN_OR_RETURN(presence, engine->Coordinate());
+  }
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Dataset> dataset,
                           Dataset::CreateOrResume(request.project_folder, meta));
   CrashPoint("ingest.created");
   StageFile stage(folder, progress);
-  absl::StatusOr<ProcessIngestReport> report = Coordinator(file, options, *source, *dataset, folder, stage).Run();
+  absl::StatusOr<ProcessIngestReport> report =
+      Coordinator(file, options, *source, *dataset, folder, *engine, std::move(presence), stage).Run();
   if (report.ok()) {
     report->report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }

@@ -20,6 +20,7 @@
 #include "base/progress.h"
 #include "ingest/dataset_file.h"
 #include "ingest/ingest.h"
+#include "ingest/job_engine.h"
 #include "ingest/job_queue.h"
 #include "ingest/worker_crew.h"
 
@@ -38,6 +39,9 @@ struct ProcessIngestOptions {
   // Called when there are jobs, with the project's folder. Empty: workers of others do them all.
   std::function<absl::StatusOr<std::unique_ptr<WorkerCrew>>(const std::string& project_folder)> start_workers = {};
   JobQueueOptions queue = {};
+  // Jobs are shared through this Redis server instead of files; nothing: as the dataset file says. Whoever goes on with
+  // the ingest, or works for it, must say it too.
+  std::optional<RedisJobsOptions> redis = {};
 };
 
 struct ProcessIngestReport {
@@ -47,8 +51,9 @@ struct ProcessIngestReport {
 };
 
 // Errors beside those of Ingest and IngestFiles: FAILED_PRECONDITION when the folder holds a project of another
-// request, or a layer below is not whole; the error of a job, when some failed, which says how many, and of the first
-// few which chunk and why. What the others did stays; jobs that failed are tried again by the next run.
+// request, or a layer below is not whole, or the ingest goes by files and not by Redis, or the other way round; the
+// error of a job, when some failed, which says how many, and of the first few which chunk and why. What the others did
+// stays; jobs that failed are tried again by the next run.
 [[nodiscard]] absl::StatusOr<ProcessIngestReport> IngestByProcesses(const DatasetFile& dataset,
                                                                     const ProcessIngestOptions& options,
                                                                     Progress& progress);

@@ -26,6 +26,7 @@
 #include "ocdbt/database.h"
 #include "ocdbt/garbage.h"
 #include "store/file_store.h"
+#include "store/redis_testing.h"
 #include "store/temporary_folder.h"
 
 namespace cleave::ingest {
@@ -39,10 +40,11 @@ constexpr Extent3 kVolume{40, 29, 20};  // 4 x 3 x 3 chunks
 
 class ThreadCrew final : public WorkerCrew {
  public:
-  ThreadCrew(const std::string& project, int count) {
+  ThreadCrew(const std::string& project, int count, const std::optional<RedisJobsOptions>& redis) {
     for (int i = 0; i < count; ++i) {
-      workers_.emplace_back([this, project] {
+      workers_.emplace_back([this, project, redis] {
         WorkerOptions options{.threads = 1, .wait_for_more = true, .stop = [this] { return stop_.load(); }};
+        options.redis = redis;
         const auto report = RunIngestWorker(project, options);
         EXPECT_TRUE(report.ok()) << report.status();
       });
@@ -61,11 +63,12 @@ class ThreadCrew final : public WorkerCrew {
   std::vector<std::thread> workers_;
 };
 
-ProcessIngestOptions WithWorkers(int count) {
+ProcessIngestOptions WithWorkers(int count, const std::optional<RedisJobsOptions>& redis = {}) {
   ProcessIngestOptions options;
   options.threads = 2;
-  options.start_workers = [count](const std::string& project) -> absl::StatusOr<std::unique_ptr<WorkerCrew>> {
-    return std::make_unique<ThreadCrew>(project, count);
+  options.redis = redis;
+  options.start_workers = [count, redis](const std::string& project) -> absl::StatusOr<std::unique_ptr<WorkerCrew>> {
+    return std::make_unique<ThreadCrew>(project, count, redis);
   };
   return options;
 }
@@ -114,7 +117,12 @@ TEST(ProcessIngestChild, Runs) {
     const std::lock_guard lock(mutex);
     list << std::string(name) << std::endl;
   });
-  const auto report = IngestByProcesses(FromChunkFiles(FileInput(folder, kChunks)), WithWorkers(2), Progress::Silent());
+  std::optional<RedisJobsOptions> redis;
+  if (const char* url = std::getenv("CLEAVE_PROCESS_INGEST_REDIS")) {
+    redis = RedisJobsOptions{.address = store::ParseRedisUrl(url).value(), .presence = absl::Milliseconds(500)};
+  }
+  const auto report =
+      IngestByProcesses(FromChunkFiles(FileInput(folder, kChunks)), WithWorkers(2, redis), Progress::Silent());
   SetCrashPointObserver(nullptr);
   ASSERT_TRUE(report.ok()) << report.status();
 }
@@ -165,11 +173,14 @@ class ProcessIngestTest : public testing::Test {
   }
 
   // Returns the child's wait status.
-  int RunChild(const std::string& crash_at) const {
+  int RunChild(const std::string& crash_at, const std::string& redis_url = "") const {
     const pid_t pid = fork();
     if (pid == 0) {
       setenv("CLEAVE_PROCESS_INGEST_FOLDER", folder_.path().c_str(), 1);
       setenv("CLEAVE_PROCESS_INGEST_LIST", input_.Path("points").c_str(), 1);
+      if (!redis_url.empty()) {
+        setenv("CLEAVE_PROCESS_INGEST_REDIS", redis_url.c_str(), 1);
+      }
       if (!crash_at.empty()) {
         setenv("CLEAVE_CRASH_AT", crash_at.c_str(), 1);
       }
@@ -181,6 +192,16 @@ class ProcessIngestTest : public testing::Test {
     int status = 0;
     waitpid(pid, &status, 0);
     return status;
+  }
+
+  // By the children, with how often each was.
+  [[nodiscard]] std::map<std::string, int> PointsPassed() const {
+    std::map<std::string, int> points;
+    std::ifstream list(input_.Path("points"));
+    for (std::string name; std::getline(list, name);) {
+      ++points[name];
+    }
+    return points;
   }
 
   store::TemporaryFolder folder_;
@@ -316,6 +337,107 @@ TEST_F(ProcessIngestTest, WorkersOfOthersDoTheQueues) {
   EXPECT_EQ(RunIngestWorker(input_.Path("project"), {}).status().code(), absl::StatusCode::kNotFound);
 }
 
+TEST_F(ProcessIngestTest, ByRedisWhichIsKilledAndComesBackEmpty) {
+  CLEAVE_NEEDS_REDIS();
+  store::RedisServer server(false);
+  const RedisJobsOptions redis{.address = server.address(), .presence = absl::Seconds(1)};
+  std::mt19937_64 random(volume::TestSeed());
+  for (int round = 0; round < (SmallTests() ? 1 : 4); ++round) {
+    std::filesystem::remove_all(input_.Path("project"));
+    std::atomic<bool> ended = false;
+    std::jthread killing([&, seed = random()] {
+      std::mt19937_64 mine(seed);
+      for (int kills = 0; kills < 8 && !ended; ++kills) {
+        absl::SleepFor(absl::Milliseconds(mine() % 300));
+        server.Kill();
+        absl::SleepFor(absl::Milliseconds(mine() % 100));
+        server.Start();
+      }
+    });
+    const auto report = Run(WithWorkers(3, redis));
+    ended = true;
+    killing.join();
+    ExpectEnded(report);
+    ExpectNoGarbage();
+  }
+  server.Kill();
+  server.Start();
+  ExpectEnded(Run(WithWorkers(1, redis)));  // it has ended already
+  std::filesystem::remove_all(input_.Path("project"));
+  ExpectEnded(Run(WithWorkers(2, redis)));
+  EXPECT_TRUE(server.Ask({"KEYS", "*"}).list.empty());
+}
+
+TEST_F(ProcessIngestTest, ByRedisInPartsAndNotBesideFiles) {
+  CLEAVE_NEEDS_REDIS();
+  store::RedisServer server(false, "secret");
+  dataset_.redis = absl::StrCat("redis://:secret@127.0.0.1:", server.address().port);
+  const RedisJobsOptions redis{.address = server.address()};
+  ProcessIngestOptions options;
+  options.queue_only = true;
+  ExpectPart(Run(options));
+  const std::string project = input_.Path("project");
+  for (const char* name : {"dataset.json", "ingest/redis"}) {
+    std::ifstream file(absl::StrCat(project, "/", name));
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    EXPECT_FALSE(text.empty());
+    EXPECT_EQ(text.find("secret"), std::string::npos) << text;
+  }
+  EXPECT_FALSE(std::filesystem::exists(project + "/ingest/queues/voxels"));
+  EXPECT_EQ(RunIngestWorker(project, {}).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ReadIngestStatus(project).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ReadIngestStatus(project, redis)->queues.at(0).jobs.queued, 18);
+  server.Kill();
+  server.Start();
+  EXPECT_TRUE(ReadIngestStatus(project, redis)->queues.at(0).lost);
+  ExpectPart(Run(options));
+  const auto worker = RunIngestWorker(project, {.threads = 2, .redis = redis});
+  ASSERT_TRUE(worker.ok()) << worker.status();
+  EXPECT_EQ(worker->done, 36);
+  server.Kill();
+  server.Start();
+  ExpectPart(Run(options));  // what is done is known by what it left
+  EXPECT_EQ(ReadIngestStatus(project, redis)->queues.at(1).jobs.done, 18);
+  dataset_.redis.clear();
+  EXPECT_THAT(std::string(Run(options).status().message()), HasSubstr("say where it is with --redis"));
+  server.Kill();  // for good
+  std::filesystem::remove(project + "/ingest/redis");
+  ExpectEnded(Run(WithWorkers(2)));
+}
+
+// Chunks that are taken back may not be found done by what they once left.
+TEST_F(ProcessIngestTest, ByRedisWhatIsTakenBackIsMadeAgain) {
+  CLEAVE_NEEDS_REDIS();
+  store::RedisServer server(false);
+  const RedisJobsOptions redis{.address = server.address(), .presence = absl::Seconds(1)};
+  const auto busy =
+      std::ranges::find_if(expected_.contents.edges, [](const auto& entry) { return entry.second.between.size() > 1; });
+  ASSERT_NE(busy, expected_.contents.edges.end());
+  const std::string path = input_.Path(absl::StrCat("edges/", graph::EdgeFiles::FileName(busy->first)));
+  std::ifstream file(path, std::ios::binary);
+  const std::string edges((std::istreambuf_iterator<char>(file)), {});
+  graph::ChunkEdges other = graph::DecodeChunkEdges(edges).value();
+  other.between.erase(other.between.begin());
+  WriteBytes(path, graph::EncodeChunkEdges(other));
+  EXPECT_THAT(std::string(Run(WithWorkers(2, redis)).status().message()), HasSubstr("neighbours disagree"));
+  WriteBytes(path, edges);
+  ProcessIngestOptions queue_only;
+  queue_only.queue_only = true;
+  queue_only.redis = redis;
+  ExpectPart(Run(queue_only));
+  server.Kill();
+  server.Start();
+  ExpectEnded(Run(WithWorkers(2, redis)));
+}
+
+TEST_F(ProcessIngestTest, WhatTheSpoolLostIsMadeAgain) {
+  ProcessIngestOptions options = WithWorkers(2);
+  options.part = IngestPart::kVoxels;
+  ExpectPart(Run(options));
+  std::filesystem::remove(input_.Path("project/ingest/surfaces/0_0_0"));
+  ExpectEnded(Run(WithWorkers(2)));
+}
+
 TEST_F(ProcessIngestTest, ErrorsNameTheChunkAndWaitToBeMended) {
   const std::string seg = input_.Path("seg.npy");
   std::ifstream file(seg, std::ios::binary);
@@ -378,11 +500,7 @@ TEST_F(ProcessIngestTest, AnotherRequestMayNotGoOn) {
 TEST_F(ProcessIngestTest, KilledAnywhereAndRunAgain) {
   ASSERT_EQ(RunChild(""), 0);
   ExpectSameEverything(expected_, EverythingIn(input_.Path("project")));
-  std::map<std::string, int> points;
-  std::ifstream list(input_.Path("points"));
-  for (std::string name; std::getline(list, name);) {
-    ++points[name];
-  }
+  const std::map<std::string, int> points = PointsPassed();
   EXPECT_GE(points.size(), 15u);
   for (const auto& [name, count] : points) {
     for (const int arrival : std::set<int>{1, FullTests() ? count : 1}) {
@@ -394,6 +512,33 @@ TEST_F(ProcessIngestTest, KilledAnywhereAndRunAgain) {
       ExpectEnded(Run(WithWorkers(2)));
       ExpectNoGarbage();
     }
+  }
+}
+
+// Workers and coordinator die together; sometimes Redis loses all that it knew before the next run.
+TEST_F(ProcessIngestTest, ByRedisKilledAnywhereAndRunAgain) {
+  CLEAVE_NEEDS_REDIS();
+  store::RedisServer server(false);
+  const std::string url = server.address().ToString();
+  const RedisJobsOptions redis{.address = server.address(), .presence = absl::Milliseconds(500)};
+  ASSERT_EQ(RunChild("", url), 0);
+  ExpectSameEverything(expected_, EverythingIn(input_.Path("project")));
+  for (const auto& [name, count] : PointsPassed()) {
+    const bool chosen = FullTests() || random_() % (SmallTests() ? 8 : 2) == 0 || name == "ingest.garbage_removed";
+    if (!chosen) {
+      continue;
+    }
+    SCOPED_TRACE(name);
+    std::filesystem::remove_all(input_.Path("project"));
+    const int status = RunChild(absl::StrCat(name, ":1"), url);
+    ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    if (random_() % 2 == 0) {
+      server.Kill();
+      server.Start();
+    }
+    ExpectEnded(Run(WithWorkers(2, redis)));
+    ExpectNoGarbage();
+    EXPECT_TRUE(server.Ask({"KEYS", "*"}).list.empty());
   }
 }
 

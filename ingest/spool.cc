@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
@@ -21,6 +22,8 @@ constexpr int kFaces = 6;
 std::string ChunkName(absl::string_view folder, ChunkPoint chunk) {
   return absl::StrCat(folder, "/", chunk.x, "_", chunk.y, "_", chunk.z);
 }
+
+const char* FolderOf(SpoolKind kind) { return kind == SpoolKind::kRows ? "rows" : "surfaces"; }
 
 template <typename Message>
 std::string Frame(const Message& message) {
@@ -203,6 +206,22 @@ absl::StatusOr<ChunkRows> Spool::ReadRows(ChunkPoint chunk) const {
   CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, Read(key));
   absl::StatusOr<ChunkRows> rows = DecodeRows(bytes);
   return rows.ok() ? std::move(rows) : Annotate(rows.status(), store_->Describe(key));
+}
+
+absl::StatusOr<std::vector<bool>> Spool::Have(SpoolKind kind, std::span<const ChunkPoint> chunks) const {
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> list,
+                          store_->List(store::KeyRange::Prefix(absl::StrCat(FolderOf(kind), "/"))));
+  const absl::flat_hash_set<absl::string_view> names(list.begin(), list.end());
+  std::vector<bool> have;
+  have.reserve(chunks.size());
+  for (const ChunkPoint chunk : chunks) {
+    have.push_back(names.contains(ChunkName(FolderOf(kind), chunk)));
+  }
+  return have;
+}
+
+absl::Status Spool::Remove(SpoolKind kind, ChunkPoint chunk) {
+  return store_->Delete(ChunkName(FolderOf(kind), chunk));
 }
 
 }  // namespace cleave::ingest

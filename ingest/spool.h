@@ -8,6 +8,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ struct ChunkRows {
   AtomicLayerCounts counts;
 };
 
+enum class SpoolKind { kSurfaces, kRows };
+
 // Thread-safe.
 class Spool {
  public:
@@ -37,6 +40,10 @@ class Spool {
   [[nodiscard]] absl::StatusOr<ChunkSupervoxels> ReadSurfaces(ChunkPoint chunk) const;
   [[nodiscard]] absl::Status WriteRows(ChunkPoint chunk, const ChunkRows& rows);
   [[nodiscard]] absl::StatusOr<ChunkRows> ReadRows(ChunkPoint chunk) const;
+  // Which chunks have a file of this kind, damaged or not: for each of `chunks`.
+  [[nodiscard]] absl::StatusOr<std::vector<bool>> Have(SpoolKind kind, std::span<const ChunkPoint> chunks) const;
+  // Nothing when there is none.
+  [[nodiscard]] absl::Status Remove(SpoolKind kind, ChunkPoint chunk);
 
  private:
   [[nodiscard]] absl::StatusOr<std::string> Read(const std::string& key) const;

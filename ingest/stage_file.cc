@@ -10,7 +10,7 @@
 #include "graph/dataset.h"
 #include "ingest/chunk_lots.h"
 #include "ingest/ingest_jobs.h"
-#include "ingest/worker_presence.h"
+#include "ingest/redis_job_engine.h"
 
 namespace cleave::ingest {
 namespace {
@@ -55,20 +55,39 @@ double RateOf(const std::vector<JobRecord>& records, const Lots& lots) {
   return units > 0 && seconds > 0 ? static_cast<double>(units) / seconds : 0;
 }
 
-absl::StatusOr<QueueStatus> StatusOf(const IngestFolder& folder, const std::string& name, const Lots& lots,
-                                     const std::string& unit) {
-  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<JobQueue> queue, JobQueue::Open(folder.QueuePath(name), {}));
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<JobRecord> records, queue->Records());
-  QueueStatus status{name, {}, unit, 0, lots.items, 0, {}};
-  CLEAVE_ASSIGN_OR_RETURN(status.jobs, queue->Counts());
-  if (lots.count() == queue->size()) {
-    for (int64_t lot = 0; lot < queue->size(); ++lot) {
+absl::StatusOr<QueueStatus> StatusOf(const JobQueue& queue, QueueStatus status, const Lots& lots) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<JobRecord> records, queue.Records());
+  status.jobs = CountsOf(records);
+  if (lots.count() == queue.size()) {
+    for (int64_t lot = 0; lot < queue.size(); ++lot) {
       status.done += records[static_cast<size_t>(lot)].state == JobState::kDone ? lots.end(lot) - lots.begin(lot) : 0;
     }
     status.per_second = RateOf(records, lots);
   }
-  CLEAVE_ASSIGN_OR_RETURN(status.failures, queue->Failures(kFailuresTold));
+  CLEAVE_ASSIGN_OR_RETURN(status.failures, queue.Failures(kFailuresTold));
   return status;
+}
+
+absl::StatusOr<QueueStatus> StatusOf(JobEngine& engine, QueueStatus status, const Lots& lots) {
+  const absl::StatusOr<std::unique_ptr<JobQueue>> queue = engine.Open(status.name);
+  absl::StatusOr<QueueStatus> found = queue.ok() ? StatusOf(**queue, status, lots) : queue.status();
+  if (engine.Forgets() && absl::IsNotFound(found.status())) {
+    status.lost = true;
+    return status;
+  }
+  return found;
+}
+
+// Who only looks does not wait, and may say where a Redis server is though none is needed.
+absl::StatusOr<std::unique_ptr<JobEngine>> OpenToLook(IngestFolder& folder, std::optional<RedisJobsOptions> redis) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::optional<RedisIngest> noted, ReadRedisIngest(folder));
+  if (!noted.has_value()) {
+    redis.reset();
+  }
+  if (redis.has_value()) {
+    redis->patience = absl::ZeroDuration();
+  }
+  return OpenJobEngine(folder, Beginning::kNo, {.redis = redis});
 }
 
 }  // namespace
@@ -115,16 +134,18 @@ void StageFile::Note(absl::Time now) {
   }
 }
 
-absl::StatusOr<IngestStatus> ReadIngestStatus(const std::string& project_folder) {
-  const IngestFolder folder(project_folder);
+absl::StatusOr<IngestStatus> ReadIngestStatus(const std::string& project_folder,
+                                              const std::optional<RedisJobsOptions>& redis) {
+  IngestFolder folder(project_folder);
   CLEAVE_ASSIGN_OR_RETURN(const DatasetFile file, folder.ReadDataset());
   IngestStatus status;
   status.ended = !folder.exists();
   if (status.ended) {
     return status;
   }
-  CLEAVE_ASSIGN_OR_RETURN(status.coordinator, IsLocked(folder.coordinator_path()));
-  CLEAVE_ASSIGN_OR_RETURN(status.workers, CountWorkers(folder.workers_path()));
+  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<JobEngine> engine, OpenToLook(folder, redis));
+  CLEAVE_ASSIGN_OR_RETURN(status.coordinator, engine->CoordinatorLives());
+  CLEAVE_ASSIGN_OR_RETURN(status.workers, engine->CountWorkers());
   status.stage = ReadStage(folder);
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> plan, folder.ReadPlan());
   if (plan.empty()) {
@@ -135,14 +156,18 @@ absl::StatusOr<IngestStatus> ReadIngestStatus(const std::string& project_folder)
   CLEAVE_ASSIGN_OR_RETURN(const volume::PyramidBlocks blocks, BlocksOf(*dataset));
   for (const std::string& name : plan) {
     Lots lots = ChunkLots(dataset->layout(), file.chunks_per_job).lots();
-    std::string unit = "chunks";
+    std::string unit = kUnitOfChunks;
     for (int tier = 0; tier < blocks.tier_count(); ++tier) {
       if (name == ScaleQueue(tier)) {
         lots = LotsOfBlocks(blocks, tier);
-        unit = "blocks";
+        unit = kUnitOfBlocks;
       }
     }
-    CLEAVE_ASSIGN_OR_RETURN(QueueStatus queue, StatusOf(folder, name, lots, unit));
+    QueueStatus begun;
+    begun.name = name;
+    begun.unit = unit;
+    begun.total = lots.items;
+    CLEAVE_ASSIGN_OR_RETURN(QueueStatus queue, StatusOf(*engine, std::move(begun), lots));
     status.queues.push_back(std::move(queue));
   }
   return status;

@@ -13,6 +13,7 @@
 
 #include "base/progress.h"
 #include "ingest/ingest_folder.h"
+#include "ingest/job_engine.h"
 #include "ingest/job_queue.h"
 
 namespace cleave::ingest {
@@ -50,6 +51,7 @@ struct StageStatus {
 
 struct QueueStatus {
   std::string name;
+  bool lost = false;  // by a Redis server; the coordinator makes it again. What else there is to say is not known
   JobCounts jobs;
   std::string unit;  // what jobs are made of
   int64_t done = 0;
@@ -66,7 +68,9 @@ struct IngestStatus {
   std::vector<QueueStatus> queues;   // of the plan
 };
 
-// NOT_FOUND when the folder is no project of `cleave ingest graph`. Opens no table; disturbs nobody.
-[[nodiscard]] absl::StatusOr<IngestStatus> ReadIngestStatus(const std::string& project_folder);
+// NOT_FOUND when the folder is no project of `cleave ingest graph`; FAILED_PRECONDITION when it goes by Redis, and
+// `redis` does not say where. Opens no table; disturbs nobody.
+[[nodiscard]] absl::StatusOr<IngestStatus> ReadIngestStatus(const std::string& project_folder,
+                                                            const std::optional<RedisJobsOptions>& redis = {});
 
 }  // namespace cleave::ingest

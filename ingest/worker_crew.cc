@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include <sys/wait.h>
 
@@ -30,8 +31,12 @@ constexpr int kDeathsMax = 1000;
 
 class ProcessCrew final : public WorkerCrew {
  public:
-  ProcessCrew(std::vector<std::string> command, store::FileDescriptor read_end, store::FileDescriptor write_end)
-      : command_(std::move(command)), read_end_(std::move(read_end)), write_end_(std::move(write_end)) {}
+  ProcessCrew(std::vector<std::string> command, std::vector<std::string> environment, store::FileDescriptor read_end,
+              store::FileDescriptor write_end)
+      : command_(std::move(command)),
+        environment_(std::move(environment)),
+        read_end_(std::move(read_end)),
+        write_end_(std::move(write_end)) {}
 
   ~ProcessCrew() override {
     for (const pid_t worker : workers_) {
@@ -74,19 +79,26 @@ class ProcessCrew final : public WorkerCrew {
   }
 
  private:
-  absl::Status StartOne() {
-    std::vector<char*> arguments;
-    arguments.reserve(command_.size() + 1);
-    for (std::string& argument : command_) {
-      arguments.push_back(argument.data());
+  static std::vector<char*> PointersTo(std::vector<std::string>& texts) {
+    std::vector<char*> pointers;
+    pointers.reserve(texts.size() + 1);
+    for (std::string& text : texts) {
+      pointers.push_back(text.data());
     }
-    arguments.push_back(nullptr);
+    pointers.push_back(nullptr);
+    return pointers;
+  }
+
+  absl::Status StartOne() {
+    const std::vector<char*> arguments = PointersTo(command_);
+    const std::vector<char*> environment = PointersTo(environment_);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, read_end_.get(), STDIN_FILENO);
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     pid_t worker = 0;
-    const int error = posix_spawn(&worker, command_.front().c_str(), &actions, nullptr, arguments.data(), environ);
+    const int error =
+        posix_spawn(&worker, command_.front().c_str(), &actions, nullptr, arguments.data(), environment.data());
     posix_spawn_file_actions_destroy(&actions);
     if (error != 0) {
       return absl::UnavailableError(absl::StrCat("cannot start ", command_.front(), ": ", std::strerror(error)));
@@ -96,6 +108,7 @@ class ProcessCrew final : public WorkerCrew {
   }
 
   std::vector<std::string> command_;
+  std::vector<std::string> environment_;
   const store::FileDescriptor read_end_;
   const store::FileDescriptor write_end_;
   std::vector<pid_t> workers_;
@@ -105,13 +118,23 @@ class ProcessCrew final : public WorkerCrew {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<WorkerCrew>> StartWorkers(std::vector<std::string> command, int count) {
+absl::StatusOr<std::unique_ptr<WorkerCrew>> StartWorkers(std::vector<std::string> command, int count,
+                                                         std::vector<std::string> environment) {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) {
     return store::ErrnoError("make", "a pipe");
   }
-  auto crew =
-      std::make_unique<ProcessCrew>(std::move(command), store::FileDescriptor(ends[0]), store::FileDescriptor(ends[1]));
+  std::vector<std::string> variables = std::move(environment);
+  const size_t own = variables.size();
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const absl::string_view name = absl::string_view(*variable).substr(0, absl::string_view(*variable).find('=') + 1);
+    if (std::none_of(variables.begin(), variables.begin() + static_cast<std::ptrdiff_t>(own),
+                     [&](const std::string& ours) { return absl::StartsWith(ours, name); })) {
+      variables.emplace_back(*variable);
+    }
+  }
+  auto crew = std::make_unique<ProcessCrew>(std::move(command), std::move(variables), store::FileDescriptor(ends[0]),
+                                            store::FileDescriptor(ends[1]));
   CLEAVE_RETURN_IF_ERROR(crew->Start(count));
   return crew;
 }

@@ -23,8 +23,10 @@ class WorkerCrew {
 
 // `count` processes of `command` (a program and its arguments). Their standard input is a pipe that nothing is written
 // to: it closes when this process dies, however, and they are to end then. Their standard output goes nowhere.
+// `environment` ("NAME=VALUE" each) is added to this process's own: for what other users must not see among arguments.
 // Tend() is FAILED_PRECONDITION when workers keep ending by themselves, and RESOURCE_EXHAUSTED when hundreds died.
-[[nodiscard]] absl::StatusOr<std::unique_ptr<WorkerCrew>> StartWorkers(std::vector<std::string> command, int count);
+[[nodiscard]] absl::StatusOr<std::unique_ptr<WorkerCrew>> StartWorkers(std::vector<std::string> command, int count,
+                                                                       std::vector<std::string> environment = {});
 
 // Ends this process as soon as its standard input, such a pipe, is closed by whoever held the other end: by a thread,
 // in the middle of whatever it does.

@@ -88,7 +88,7 @@ absl::StatusOr<int64_t> RedisEvents::Drain() {
 
 absl::StatusOr<int64_t> RedisEvents::TryStep() {
   if (connection_ == nullptr) {
-    CLEAVE_ASSIGN_OR_RETURN(connection_, RedisConnection::Open(options_.address, options_.time_limit));
+    CLEAVE_ASSIGN_OR_RETURN(connection_, store::RedisConnection::Open(options_.address, options_.time_limit));
   }
   if (!place_.has_value()) {
     CLEAVE_ASSIGN_OR_RETURN(place_, AskForPlace());
@@ -98,7 +98,7 @@ absl::StatusOr<int64_t> RedisEvents::TryStep() {
 }
 
 absl::StatusOr<EventOffset> RedisEvents::AskForPlace() {
-  CLEAVE_ASSIGN_OR_RETURN(const RedisReply info, connection_->Ask({"XINFO", "STREAM", options_.stream}));
+  CLEAVE_ASSIGN_OR_RETURN(const store::RedisReply info, connection_->Ask({"XINFO", "STREAM", options_.stream}));
   if (info.is_error) {
     if (absl::StrContains(info.text, "no such key")) {
       return EventOffset{};
@@ -122,18 +122,18 @@ absl::StatusOr<int64_t> RedisEvents::Append(const EventPage& page) {
   connection_->Send({"EXEC"});
   absl::Status refused;
   for (size_t i = 0; i < page.events.size() + 1; ++i) {
-    CLEAVE_ASSIGN_OR_RETURN(const RedisReply queued, connection_->Receive());
+    CLEAVE_ASSIGN_OR_RETURN(const store::RedisReply queued, connection_->Receive());
     if (queued.is_error && refused.ok()) {
       refused = ErrorOf(options_.stream, queued.text);
     }
   }
-  CLEAVE_ASSIGN_OR_RETURN(const RedisReply done, connection_->Receive());
+  CLEAVE_ASSIGN_OR_RETURN(const store::RedisReply done, connection_->Receive());
   CLEAVE_RETURN_IF_ERROR(refused);
   if (done.is_error || done.list.size() != page.events.size()) {
     return ErrorOf(options_.stream, done.is_error ? done.text : "the transaction was not carried out");
   }
   place_ = page.next;
-  for (const RedisReply& appended : done.list) {
+  for (const store::RedisReply& appended : done.list) {
     if (appended.is_error && !absl::StrContains(appended.text, kNotLater)) {
       return ErrorOf(options_.stream, appended.text);
     }

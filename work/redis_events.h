@@ -24,13 +24,13 @@
 #include "absl/time/time.h"
 
 #include "graph/dataset.h"
+#include "store/redis_connection.h"
 #include "work/event_stream.h"
-#include "work/redis_connection.h"
 
 namespace cleave::work {
 
 struct RedisEventsOptions {
-  RedisAddress address;
+  store::RedisAddress address;
   std::string stream;      // the key
   int64_t length_max = 0;  // about so many newest entries are kept; 0: all
   int64_t events_at_once = 500;
@@ -60,7 +60,7 @@ class RedisEvents {
 
   graph::Dataset& dataset_;
   const RedisEventsOptions options_;
-  std::unique_ptr<RedisConnection> connection_;
+  std::unique_ptr<store::RedisConnection> connection_;
   std::optional<EventOffset> place_;  // known since the connection was made
 };
 

@@ -11,9 +11,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/test_seed.h"
+#include "store/redis_testing.h"
 #include "work/event_json.h"
 #include "work/redis_service.h"
-#include "work/redis_testing.h"
 #include "work/work_testing.h"
 
 namespace cleave::work {
@@ -25,7 +25,7 @@ class RedisEventsTest : public testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
     CLEAVE_NEEDS_REDIS();
-    server_ = std::make_unique<RedisServer>(GetParam());
+    server_ = std::make_unique<store::RedisServer>(GetParam());
     std::mt19937_64 random(TestSeed());
     MakeProject(folder_.path() + "/p", random);
     project_ = edit::Open(folder_.path() + "/p");
@@ -48,12 +48,12 @@ class RedisEventsTest : public testing::TestWithParam<bool> {
   void ExpectStreamIsLog() const {
     const auto page = ReadEvents(*project_.dataset, {}, 0);
     ASSERT_TRUE(page.ok()) << page.status();
-    const RedisReply entries = server_->Ask({"XRANGE", kStream, "-", "+"});
+    const store::RedisReply entries = server_->Ask({"XRANGE", kStream, "-", "+"});
     ASSERT_EQ(entries.list.size(), page->events.size());
     for (size_t i = 0; i < page->events.size(); ++i) {
       const edit::OperationRecord& event = page->events[i];
       EXPECT_EQ(entries.list[i].list[0].text, absl::StrCat(absl::ToUnixMillis(event.time), "-", Value(event.id)));
-      const std::vector<RedisReply>& fields = entries.list[i].list[1].list;
+      const std::vector<store::RedisReply>& fields = entries.list[i].list[1].list;
       ASSERT_EQ(fields.size(), 8U);
       EXPECT_EQ(fields[1].text, absl::StrCat(Value(event.id)));
       EXPECT_EQ(nlohmann::json::parse(fields[7].text), EventJson(event, IdForm::kText));
@@ -61,7 +61,7 @@ class RedisEventsTest : public testing::TestWithParam<bool> {
   }
 
   store::TemporaryFolder folder_;
-  std::unique_ptr<RedisServer> server_;
+  std::unique_ptr<store::RedisServer> server_;
   edit::OpenProject project_;
 };
 
@@ -146,9 +146,9 @@ TEST_P(RedisEventsTest, AConsumersGroupReadsAndAcknowledges) {
   RedisEvents events(*project_.dataset, Options());
   const int64_t count = events.Drain().value();
   EXPECT_EQ(server_->Ask({"XGROUP", "CREATE", kStream, "meshes", "0"}).text, "OK");
-  const RedisReply read = server_->Ask({"XREADGROUP", "GROUP", "meshes", "one", "STREAMS", kStream, ">"});
+  const store::RedisReply read = server_->Ask({"XREADGROUP", "GROUP", "meshes", "one", "STREAMS", kStream, ">"});
   EXPECT_EQ(std::ssize(read.list[0].list[1].list), count);
-  for (const RedisReply& entry : read.list[0].list[1].list) {
+  for (const store::RedisReply& entry : read.list[0].list[1].list) {
     EXPECT_EQ(server_->Ask({"XACK", kStream, "meshes", entry.list[0].text}).text, "1");
   }
 }
@@ -156,40 +156,6 @@ TEST_P(RedisEventsTest, AConsumersGroupReadsAndAcknowledges) {
 INSTANTIATE_TEST_SUITE_P(Servers, RedisEventsTest, testing::Bool(), [](const auto& which) {
   return std::string(which.param ? "ThatKeepTheirData" : "ThatLoseTheirData");
 });
-
-TEST(RedisConnection, SignsInWithAPassword) {
-  CLEAVE_NEEDS_REDIS();
-  const RedisServer server(false, "open sesame");
-  RedisAddress address = server.address();
-  EXPECT_TRUE(RedisConnection::Open(address, absl::Seconds(5)).ok());
-  address.password = "wrong";
-  const absl::Status wrong = RedisConnection::Open(address, absl::Seconds(5)).status();
-  EXPECT_TRUE(absl::IsUnauthenticated(wrong)) << wrong;
-  EXPECT_EQ(wrong.message().find("wrong:"), absl::string_view::npos);
-  address.password = "";
-  EXPECT_TRUE(absl::IsUnauthenticated(RedisConnection::Open(address, absl::Seconds(5)).status()));
-  address = server.address();
-  address.database = 9999;
-  EXPECT_TRUE(absl::IsFailedPrecondition(RedisConnection::Open(address, absl::Seconds(5)).status()));
-}
-
-TEST(RedisUrl, IsReadWholeOrRefused) {
-  const RedisAddress whole = ParseRedisUrl("redis://ana:p%40ss@redis.lab:7000/3").value();
-  EXPECT_EQ(whole.host, "redis.lab");
-  EXPECT_EQ(whole.port, 7000);
-  EXPECT_EQ(whole.user, "ana");
-  EXPECT_EQ(whole.password, "p@ss");
-  EXPECT_EQ(whole.database, 3);
-  EXPECT_EQ(whole.ToString(), "redis://redis.lab:7000/3");
-  EXPECT_EQ(ParseRedisUrl("redis://localhost")->port, 6379);
-  EXPECT_EQ(ParseRedisUrl("redis://[::1]:7000/")->host, "::1");
-  EXPECT_EQ(ParseRedisUrl("redis://[::1]:7000/")->ToString(), "redis://[::1]:7000/0");
-  for (const char* wrong :
-       {"localhost:6379", "redis://", "redis://:6379", "redis://host:0", "redis://host:port", "redis://host/x",
-        "redis://host/-1", "redis://user@host", "redis://:%zz@host", "redis://[::1:7000", "rediss://host"}) {
-    EXPECT_TRUE(absl::IsInvalidArgument(ParseRedisUrl(wrong).status())) << wrong;
-  }
-}
 
 }  // namespace
 }  // namespace cleave::work

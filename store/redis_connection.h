@@ -1,4 +1,4 @@
-// A connection to a Redis server, as much of one as the event stream needs.
+// A connection to a Redis server, as much of one as the event stream and the queues of an ingest need.
 //
 //   CLEAVE_ASSIGN_OR_RETURN(const RedisAddress address, ParseRedisUrl("redis://:secret@host:6379/0"));
 //   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<RedisConnection> redis, RedisConnection::Open(address));
@@ -15,7 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
-namespace cleave::work {
+namespace cleave::store {
 
 struct RedisAddress {
   std::string host;
@@ -63,4 +63,4 @@ class RedisConnection {
   std::unique_ptr<Context> context_;
 };
 
-}  // namespace cleave::work
+}  // namespace cleave::store

@@ -1,4 +1,4 @@
-#include "work/redis_connection.h"
+#include "store/redis_connection.h"
 
 #include <utility>
 
@@ -13,7 +13,7 @@
 
 #include "base/status.h"
 
-namespace cleave::work {
+namespace cleave::store {
 namespace {
 
 constexpr absl::string_view kForm = "write redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]";
@@ -197,4 +197,4 @@ absl::Status RedisConnection::Lost() const {
   return absl::UnavailableError(absl::StrCat(address_.ToString(), ": ", context_->redis->errstr));
 }
 
-}  // namespace cleave::work
+}  // namespace cleave::store

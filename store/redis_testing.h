@@ -16,10 +16,10 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "store/redis_connection.h"
 #include "store/temporary_folder.h"
-#include "work/redis_connection.h"
 
-namespace cleave::work {
+namespace cleave::store {
 
 class RedisServer {
  public:
@@ -97,11 +97,11 @@ class RedisServer {
 
 // Skips the test where there is no server; on CI there must be one.
 #define CLEAVE_NEEDS_REDIS()                                                       \
-  if (!RedisServer::IsInstalled()) {                                               \
+  if (!::cleave::store::RedisServer::IsInstalled()) {                              \
     const char* const ci = std::getenv("CI");                                      \
     ASSERT_FALSE(ci != nullptr && std::string(ci) == "true") << "no redis-server"; \
     GTEST_SKIP() << "THERE IS NO redis-server: tools/setup --check installs it";   \
   }                                                                                \
   static_assert(true, "a semicolon follows")
 
-}  // namespace cleave::work
+}  // namespace cleave::store
