@@ -65,6 +65,7 @@ class Command {
 [[nodiscard]] std::unique_ptr<Command> MakeIngestCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeIngestGraphCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeIngestLayerCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeIngestMeshMetaCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeIngestStatusCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeInitCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeLeavesCommand();

@@ -151,6 +151,7 @@ class ServeCommand final : public Command {
       figures.Watch(projects[i].name, *redis[i]);
     }
     options_.more_figures = [&figures] { return figures.Read(); };
+    CLEAVE_ASSIGN_OR_RETURN(options_.manifest_cache, redis_.CacheMaker());
     server::Routes routes(Served(projects), options_);
     CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<server::HttpServer> listening,
                             server::HttpServer::Start(

@@ -8,13 +8,14 @@
 #include "cli/arguments.h"
 
 #include "base/status.h"
+#include "work/redis_manifest_cache.h"
 
 namespace cleave::cli {
 
 void ServedRedis::Register(CLI::App& app) {
-  app.add_option(
-         "--redis", url_,
-         "Append every edit to a stream of this Redis server too: redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]")
+  app.add_option("--redis", url_,
+                 "Append every edit to a stream of this Redis server too, and keep there what is known of meshes: "
+                 "redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]")
       ->type_name("URL")
       ->envname("CLEAVE_REDIS");
   app.add_option("--redis-stream", stream_, "With --redis: the stream's key; without it, cleave:NAME:events")
@@ -58,6 +59,25 @@ absl::StatusOr<std::vector<std::unique_ptr<work::RedisService>>> ServedRedis::St
     services.push_back(std::make_unique<work::RedisService>(*one.project.dataset, std::move(options)));
   }
   return services;
+}
+
+absl::StatusOr<server::ManifestCacheMaker> ServedRedis::CacheMaker() const {
+  if (url_.empty()) {
+    return server::ManifestCacheMaker();
+  }
+  work::RedisManifestCacheOptions options;
+  CLEAVE_ASSIGN_OR_RETURN(options.address, Named("--redis", store::ParseRedisUrl(url_)));
+  return server::ManifestCacheMaker([options](const std::string& name, const std::string& identity) {
+    work::RedisManifestCacheOptions own = options;
+    own.prefix = absl::StrCat("cleave:", name, ":manifest");
+    own.identity = identity;
+    own.on_change = [name](const absl::Status& status) {
+      std::cerr << absl::StrCat("cleave: manifests of ", name, ": ",
+                                status.ok() ? "Redis answers again" : status.message(), "\n")
+                << std::flush;
+    };
+    return std::make_unique<work::RedisManifestCache>(std::move(own));
+  });
 }
 
 }  // namespace cleave::cli

@@ -1,4 +1,4 @@
-// The options of `cleave serve` that send events to a Redis server.
+// The options of `cleave serve` about a Redis server: events go there, and the cache of manifests is kept there.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,7 @@
 #include "cli/console.h"
 #include "cli/served_projects.h"
 
+#include "server/served_meshes.h"
 #include "work/redis_service.h"
 
 namespace CLI {  // NOLINT(readability-identifier-naming): the library's
@@ -25,6 +26,8 @@ class ServedRedis {
   // A server that cannot be reached is no error: it is tried again and again. The projects must outlive the services.
   [[nodiscard]] absl::StatusOr<std::vector<std::unique_ptr<work::RedisService>>> Start(
       const std::vector<NamedProject>& projects) const;
+  // A cache of manifests in that server for each dataset; empty without --redis. INVALID_ARGUMENT for a wrong URL.
+  [[nodiscard]] absl::StatusOr<server::ManifestCacheMaker> CacheMaker() const;
 
  private:
   std::string url_;

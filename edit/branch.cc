@@ -6,17 +6,17 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "edit/event_index.h"
 #include "edit/instant.h"
+#include "mesh/branch_meshes.h"
 #include "ocdbt/database.h"
 #include "table/row_keys.h"
 #include "table/table.h"
 
 namespace cleave::edit {
 namespace {
-
-using graph::OperationId;
 
 constexpr int64_t kRowsAtOnce = 10'000;
 constexpr uint64_t kFirstNode = uint64_t{1} << 56;
@@ -148,7 +148,8 @@ absl::StatusOr<BranchReport> BranchProject(graph::Dataset& dataset, const std::s
   }
   CLEAVE_ASSIGN_OR_RETURN(report.files, dataset.CopyTo(folder, report.generation, [&](table::Table& table) {
     CLEAVE_RETURN_IF_ERROR(DropConsumers(table));
-    return is_past ? Trimmer(table, last).Run(log) : absl::OkStatus();
+    CLEAVE_RETURN_IF_ERROR(is_past ? Trimmer(table, last).Run(log) : absl::OkStatus());
+    return mesh::BranchMeshes(dataset.layout(), folder, table, Clock::System().Now());
   }));
   return report;
 }

@@ -9,6 +9,7 @@
 //   4. Consumers of events begin anew, but for the coarser scales' own place: it stays for the present, and is taken
 //   back
 //      to the beginning for a past time, since scales of the last edits may have been made after it.
+//   5. Meshes of mesh workers: mesh/branch_meshes.h.
 // What fsck mended stays mended. Past states before the time are the same in both.
 #pragma once
 

@@ -44,6 +44,7 @@ class ProjectFolder {
   [[nodiscard]] std::string table() const { return Below("table"); }
   [[nodiscard]] std::string edge_folder() const { return Below("edges"); }
   [[nodiscard]] std::string base_folder() const { return Below("ocdbt/base"); }
+  [[nodiscard]] std::string mesh_folder() const { return Below("meshes"); }
   // What a fork writes, but for its manifest.
   [[nodiscard]] std::string fork_data_folder(const std::string& graph_id) const {
     return Below(absl::StrCat("ocdbt/", graph_id, "/", graph_id, "_d"));
@@ -52,6 +53,7 @@ class ProjectFolder {
   [[nodiscard]] std::shared_ptr<store::Store> edges() const { return Seamed("edges", At("edges")); }
   [[nodiscard]] std::shared_ptr<store::Store> intents() const { return Seamed("intents", At("intents")); }
   [[nodiscard]] std::shared_ptr<store::Store> previews() const { return Seamed("previews", At("previews")); }
+  [[nodiscard]] std::shared_ptr<store::Store> meshes() const { return Seamed("meshes", At("meshes")); }
   [[nodiscard]] std::shared_ptr<store::Store> base() const { return At("ocdbt/base"); }
   [[nodiscard]] ocdbt::ForkPlace fork(const std::string& graph_id) const {
     return {.base = base(), .folder = Seamed("fork", At(absl::StrCat("ocdbt/", graph_id))), .name = graph_id};
@@ -257,6 +259,7 @@ struct Dataset::State {
         edges(folder.edges()),
         intents(folder.intents()),
         previews(folder.previews()),
+        meshes(folder.meshes()),
         ids(layout, used_table().ordered()) {}
 
   [[nodiscard]] table::Table& used_table() const { return table_seam != nullptr ? *table_seam : *table; }
@@ -305,6 +308,7 @@ struct Dataset::State {
   EdgeFiles edges;
   const std::shared_ptr<store::Store> intents;
   const std::shared_ptr<store::Store> previews;
+  const std::shared_ptr<store::Store> meshes;
   std::shared_ptr<store::Store> original;  // of an overlay
   const std::shared_ptr<store::Store> base_files = folder.base();
   std::shared_ptr<store::Store> fork_files;
@@ -417,6 +421,7 @@ EdgeFiles& Dataset::edges() { return state_->edges; }
 IdAllocator& Dataset::ids() { return state_->ids; }
 store::Store& Dataset::intents() { return *state_->intents; }
 store::Store& Dataset::previews() { return *state_->previews; }
+const std::shared_ptr<store::Store>& Dataset::meshes() { return state_->meshes; }
 volume::Volume& Dataset::segmentation() { return *state_->segmentation; }
 ocdbt::Database& Dataset::database() { return *state_->database; }
 const store::Store& Dataset::base_files() const { return *state_->base_files; }
@@ -491,6 +496,7 @@ absl::StatusOr<Dataset::CopiedFiles> Dataset::CopyTo(const std::string& folder_n
     fs::create_directories(to.path(), error);
     CLEAVE_RETURN_IF_ERROR(LinkFolder(from.edge_folder(), to.edge_folder(), counts));
     CLEAVE_RETURN_IF_ERROR(LinkFolder(from.base_folder(), to.base_folder(), counts));
+    CLEAVE_RETURN_IF_ERROR(LinkFolder(from.mesh_folder(), to.mesh_folder(), counts));
     CLEAVE_RETURN_IF_ERROR(
         LinkFolder(from.fork_data_folder(state_->meta.graph_id), to.fork_data_folder(state_->meta.graph_id), counts));
     CLEAVE_RETURN_IF_ERROR(

@@ -9,6 +9,7 @@
 //     ocdbt/GRAPH_ID/            the fork: its own manifest and GRAPH_ID_d/ data files
 //     intents/                   plans of operations that are committed but perhaps not yet applied
 //     previews/                  plans that were shown and can be committed for an hour
+//     meshes/                    what mesh workers make, unless they have a folder elsewhere (mesh/mesh_meta.h)
 //
 // An overlay (GraphMeta::original) has no copy of the voxels: a chunk that the fork does not have is read from the
 // original, at every generation. Chunks have the same size and encoding in both; coarser scales are the fork's alone.
@@ -61,8 +62,8 @@ struct VoxelMoment {
 struct DatasetSeams {
   // Over the dataset's table, which outlives what is returned. Empty: nothing.
   std::function<std::unique_ptr<table::Table>(table::Table& table)> table = {};
-  // `name`: of stores of files "intents", "previews", "fork" and "edges"; "voxels" is what the segmentation is read
-  // through, where a key is a chunk: changes of voxels do not pass it. Empty: nothing.
+  // `name`: of stores of files "intents", "previews", "meshes", "fork" and "edges"; "voxels" is what the segmentation
+  // is read through, where a key is a chunk: changes of voxels do not pass it. Empty: nothing.
   std::function<std::shared_ptr<store::Store>(absl::string_view name, std::shared_ptr<store::Store> store)> store = {};
 };
 
@@ -101,6 +102,8 @@ class Dataset {
   [[nodiscard]] IdAllocator& ids();
   [[nodiscard]] store::Store& intents();
   [[nodiscard]] store::Store& previews();
+  // The project's own folder of meshes, which need not exist. Writes of meshes are others'.
+  [[nodiscard]] const std::shared_ptr<store::Store>& meshes();
   // The segmentation, newest version: the base before SealBase, the fork after.
   [[nodiscard]] volume::Volume& segmentation();
   // The versioned store under it; writes of several chunks are one commit.

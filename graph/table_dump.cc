@@ -76,7 +76,7 @@ class Dumper {
   // Rows "meta" and "version" come first, so that a reader knows early what the ids mean.
   absl::Status WriteMeta() {
     for (const auto& [key, column, value] :
-         {std::tuple(table::kMetaRowKey, columns::kMeta, table::EncodePickledMeta(Meta())),
+         {std::tuple(table::kMetaRowKey, columns::kMeta, EncodePeerRecord(dataset_)),
           std::tuple(table::kVersionRowKey, columns::kVersion, std::string(kPeerVersion))}) {
       CLEAVE_ASSIGN_OR_RETURN(table::Row row, dataset_.table().ReadRow(key, {.columns = {column}}));
       if (row.cells.empty()) {  // else it came with the table that this one was loaded from
@@ -88,21 +88,12 @@ class Dumper {
     return absl::OkStatus();
   }
 
-  table::PickledMeta Meta() const {
-    table::PickledMeta meta;
-    meta.graph_id = dataset_.meta().graph_id;
-    meta.chunk_size = {layout_.chunk_size().x, layout_.chunk_size().y, layout_.chunk_size().z};
-    meta.spatial_bits = layout_.SpatialBits(kL2Layer);
-    meta.data_version = 4;
-    return meta;
-  }
-
   absl::Status WritePage(std::vector<table::Row> rows) {
     std::vector<table::Row> nodes;  // of layer >= 2
     for (table::Row& row : rows) {
       if (IsIdKey(row.key) && row.key >= table::NodeRowKey(2 * kFirstNode)) {
         nodes.push_back(std::move(row));
-        row.key.clear();
+        row = {};
       }
     }
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<LiftedEdges> lifted, LiftCrossEdges(layout_, dataset_.table(), nodes));
@@ -178,6 +169,16 @@ class Dumper {
 };
 
 }  // namespace
+
+std::string EncodePeerRecord(const Dataset& dataset) {
+  const IdLayout& layout = dataset.layout();
+  table::PickledMeta meta;
+  meta.graph_id = dataset.meta().graph_id;
+  meta.chunk_size = {layout.chunk_size().x, layout.chunk_size().y, layout.chunk_size().z};
+  meta.spatial_bits = layout.SpatialBits(kL2Layer);
+  meta.data_version = 4;
+  return table::EncodePickledMeta(meta);
+}
 
 absl::StatusOr<TableDumpReport> DumpTable(Dataset& dataset, const std::string& path, Progress& progress) {
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<table::DumpWriter> writer, table::DumpWriter::Create(path));

@@ -23,4 +23,7 @@ struct TableDumpReport {
 // file of that name stays until the new one is whole.
 [[nodiscard]] absl::StatusOr<TableDumpReport> DumpTable(Dataset& dataset, const std::string& path, Progress& progress);
 
+// The record of the graph that a dump has in row "meta" (table/pickled_meta.h), where the table has none.
+[[nodiscard]] std::string EncodePeerRecord(const Dataset& dataset);
+
 }  // namespace cleave::graph

@@ -19,7 +19,7 @@
 //   jobs:
 //     chunks: 8                               chunks of one job; default: about 16 million voxels
 //     redis: redis://host:6379/0              share jobs through this Redis server; default: through files
-//   mesh: {...}                               kept with the project for who makes meshes; not looked at here
+//   mesh: {...}                               kept with the project; mesh/mesh_settings.h tells the keys
 //
 // Only project, voxels.segmentation and graph.chunk-size must be there (the latter not without edges). Paths are taken
 // from the folder of the file; what has "://" is an URL and stays as it is.

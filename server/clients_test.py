@@ -444,6 +444,88 @@ def test_meshes_cover_their_objects(story):
     assert requests.post(f"{story.server.meshing}clear_manifest_cache").status_code == 200
 
 
+def test_meshes_of_a_worker(tmp_path):
+    """CloudVolume writes shards as a mesh worker does and reads them back through manifests: of ingest, and of an edit."""
+    from cloudvolume.datasource.precomputed.sharding import ShardingSpecification
+
+    project = make_project(tmp_path)
+    server = Server(project)
+    client, volume, voxels = make_client(server), make_volume(server), make_labels()
+    corners = {label: np.argwhere(voxels == label)[0] for label in (1, 4)}
+    at_start = download(volume, agglomerate=True)
+    roots = {label: int(at_start[tuple(corner)]) for label, corner in corners.items()}
+
+    def l2_nodes(root):
+        return [int(node) for node in client.get_leaves(root, stop_layer=2)]
+
+    def made_on_demand(node):
+        name = requests.get(f"{server.meshing}manifest/{node}:0").json()["fragments"][0]
+        return name, requests.get(f"{server.url}/data/graph/mesh/dynamic/{name}").content
+
+    meshes = {label: {node: made_on_demand(node) for node in l2_nodes(root)} for label, root in roots.items()}
+    assert server.stop() == 0
+    run("ingest", "mesh-meta", project, "--max-layer", 2, "--minishard-bits", 4)
+    server = Server(project)
+    client, volume = make_client(server), make_volume(server)
+
+    def fragments(root):
+        return requests.get(f"{server.meshing}manifest/{root}:0?verify=1&prepend_seg_ids=1").json()["fragments"]
+
+    def write_shards(nodes):
+        """Each chunk has a shard with all of its nodes."""
+        spec = ShardingSpecification.from_dict(json.loads((project / "meshes/mesh/info").read_text())["sharding"]["2"])
+        by_chunk = {}
+        for node, (_, draco) in nodes.items():
+            by_chunk.setdefault(int(volume.meta.decode_chunk_position_number(node)), {})[node] = draco
+        folder = project / "meshes/mesh/initial/2"
+        folder.mkdir(parents=True, exist_ok=True)
+        for chunk, contents in by_chunk.items():
+            for name, data in spec.synthesize_shards(contents).items():
+                (folder / "new").write_bytes(data)
+                (folder / "new").rename(folder / f"{chunk}-{name}")
+
+    def mesh_of(root):
+        got = volume.mesh.get(int(root))
+        return got[int(root)] if isinstance(got, dict) else got
+
+    def expect_mesh(root, where):
+        mesh = mesh_of(root)
+        assert (mesh.vertices.min(axis=0) == (where.min(axis=0) + OFFSET) * NM).all()
+        assert (mesh.vertices.max(axis=0) == (where.max(axis=0) + OFFSET + 1) * NM).all()
+
+    assert fragments(roots[1]) == [] and fragments(roots[4]) == []
+    write_shards(meshes[1])
+    expect_mesh(roots[1], np.argwhere(at_start == roots[1]))
+    assert fragments(roots[4]) == [], "which is now marked as absent in the shards that are there"
+    write_shards(meshes[1] | meshes[4])
+    expect_mesh(roots[4], np.argwhere(at_start == roots[4]))
+    assert volume.mesh.get(next(iter(meshes[4])), bypass=True), "found by the index of the shard"
+    assert requests.post(f"{server.meshing}clear_manifest_cache/{roots[4]}").json()["nodes"] >= 2
+    assert requests.post(f"{server.meshing}clear_manifest_cache").status_code == 200
+    expect_mesh(roots[1], np.argwhere(at_start == roots[1]))
+
+    # An edit joins both; what it makes anew is missing until a worker has made it.
+    ends = [[roots[label], *nm(corner)] for label, corner in corners.items()]
+    done = server.post("merge?chebyshev_distance=9", ends)
+    assert done.status_code == 200, done.text
+    merged = int(done.json()["new_root_ids"][0])
+    old = meshes[1] | meshes[4]
+    new_nodes = [node for node in l2_nodes(merged) if node not in old]
+    assert new_nodes and len(fragments(merged)) == len(l2_nodes(merged)) - len(new_nodes)
+    assert all(fragment.count("~") == 2 for fragment in fragments(merged)), "all of them in shards"
+    folder = project / "meshes/mesh/dynamic_graph"
+    folder.mkdir(exist_ok=True)
+    for node in new_nodes:
+        before = next(one for one in old if volume.meta.decode_chunk_position_number(one) == volume.meta.decode_chunk_position_number(node))  # fmt: skip
+        name, draco = old[before]
+        (folder / name.replace(str(before), str(node), 1)).write_bytes(draco)
+    assert len(fragments(merged)) == len(l2_nodes(merged))
+    assert sum(f"~{node}:{node}:0:" in fragment for fragment in fragments(merged) for node in new_nodes) == len(new_nodes)
+    assert len(mesh_of(merged).vertices) > 0
+    assert len(fragments(roots[1])) == len(meshes[1]), "an open page still shows the old object"
+    assert server.stop() == 0
+
+
 def test_an_old_supervoxel_is_told_from_an_unknown_one(story):
     old = story.supervoxel(LEFT)
     answer = story.server.get(f"node/{old}/root")

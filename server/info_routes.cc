@@ -65,9 +65,34 @@ json GraphJson(const Service& service, const Request& request) {
           {"kvstore", KvStoreJson(service, request)}};
 }
 
+// Meshes that others make are published under names that unchanged clients know, wherever they lie. dynamic_mesh_dir is
+// the folder's real name, and served as well.
+void AddStoredMeshes(const mesh::MeshMeta& meta, json& info) {
+  info["mesh"] = kMeshFolder;
+  info["mesh_dir"] = kMeshFolder;
+  info["mesh_metadata"] = {{"uniform_draco_grid_size", meta.draco_grid_size_nm},
+                           {"unsharded_mesh_dir", "dynamic"},
+                           {"max_meshed_layer", meta.max_layer},
+                           {"mip", meta.mip},
+                           {"max_error", meta.max_error_nm},
+                           {"initial_ts", SecondsJson(meta.initial_time)}};
+  info["dynamic_mesh_dir"] = meta.dynamic_dir;
+  info["sharded_mesh"] = true;
+  info["verify_mesh"] = true;
+}
+
 // Meshes of L2 nodes, made when they are asked for (mesh_routes.cc). Positions lie on a lattice of half a voxel's
-// smallest side (mesh/draco_mesh.h).
-void AddMeshes(VoxelSizeNm voxel_size_nm, json& info) {
+// smallest side (mesh/draco_mesh.h). A record of meshes that cannot be read is said by the routes of meshes: viewers
+// show no voxels where an info names meshes that are not there.
+void AddMeshes(const Service& service, json& info) {
+  if (!service.manifests.ok()) {
+    return;
+  }
+  if (*service.manifests != nullptr) {
+    AddStoredMeshes((*service.manifests)->meta(), info);
+    return;
+  }
+  const VoxelSizeNm voxel_size_nm = service.dataset.meta().voxel_size_nm;
   info["mesh"] = kMeshFolder;
   info["mesh_dir"] = kMeshFolder;
   info["mesh_metadata"] = {
@@ -91,7 +116,7 @@ absl::StatusOr<Response> AnswerInfo(Service& service, const Call& call) {
   info["data_dir"] = data;
   info["chunks_start_at_voxel_offset"] = true;
   info["graph"] = GraphJson(service, call.request);
-  AddMeshes(service.dataset.meta().voxel_size_nm, info);
+  AddMeshes(service, info);
   return JsonResponse(info);
 }
 

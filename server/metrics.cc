@@ -41,6 +41,14 @@ struct Metrics::State {
                                                                  .Name("cleave_edit_stage_seconds")
                                                                  .Help("How long the stages of edits took")
                                                                  .Register(registry);
+  prometheus::Family<prometheus::Counter>& manifest_nodes = prometheus::BuildCounter()
+                                                                .Name("cleave_manifest_nodes_total")
+                                                                .Help("Nodes of manifests, by what the cache knew")
+                                                                .Register(registry);
+  prometheus::Family<prometheus::Gauge>& cache_errors = prometheus::BuildGauge()
+                                                            .Name("cleave_manifest_cache_errors")
+                                                            .Help("How often the cache could not be asked")
+                                                            .Register(registry);
 };
 
 Metrics::Metrics() : state_(std::make_unique<State>()) {}
@@ -62,6 +70,17 @@ void Metrics::EndRequest(const AnsweredRequest& answered) {
 
 void Metrics::CountEdit(const std::string& dataset, const std::string& kind, const std::string& outcome) {
   state_->edits.Add({{"dataset", dataset}, {"kind", kind}, {"outcome", outcome}}).Increment();
+}
+
+void Metrics::CountManifest(const std::string& dataset, const mesh::ManifestCounts& counts, int64_t cache_errors) {
+  const auto add = [&](const char* outcome, int64_t count) {
+    state_->manifest_nodes.Add({{"dataset", dataset}, {"outcome", outcome}}).Increment(static_cast<double>(count));
+  };
+  add("found", counts.found);
+  add("absent", counts.absent);
+  add("outdated", counts.outdated);
+  add("unknown", counts.unknown);
+  state_->cache_errors.Add({{"dataset", dataset}}).Set(static_cast<double>(cache_errors));
 }
 
 void Metrics::ObserveEdit(const std::string& dataset, const std::string& kind, const Stages& stages) {

@@ -5,6 +5,9 @@
 //   cleave_http_requests_under_way                             now
 //   cleave_edits_total{dataset, kind, outcome}                 outcome: done, refused, failed
 //   cleave_edit_stage_seconds{dataset, kind, stage}            stages of the edits that were done
+//   cleave_manifest_nodes_total{dataset, outcome}              looked for: found, absent (known to the cache), outdated
+//                                                              (a mark of absence that no longer held), unknown
+//   cleave_manifest_cache_errors{dataset}                      how often the cache could not be asked
 //
 // and what is read when they are asked for (figures.h, and the caller's own):
 //
@@ -28,6 +31,7 @@
 #include "absl/time/time.h"
 
 #include "base/stages.h"
+#include "mesh/manifest.h"
 
 namespace cleave::server {
 
@@ -58,6 +62,7 @@ class Metrics {
   void EndRequest(const AnsweredRequest& answered);
   void CountEdit(const std::string& dataset, const std::string& kind, const std::string& outcome);
 
+  void CountManifest(const std::string& dataset, const mesh::ManifestCounts& counts, int64_t cache_errors);
   void ObserveEdit(const std::string& dataset, const std::string& kind, const Stages& stages);
 
   // What was counted, and these figures. Figures of one name follow each other, and have the same help.

@@ -48,7 +48,7 @@ Routes::Routes(std::vector<ServedDataset> datasets, RouteOptions options)
       auth_url_(options_.access.auth_url()),
       router_(NamesOf(datasets_), AllRoutes(options_.open_data)) {
   for (const ServedDataset& served : datasets_) {
-    kept_.emplace_back(*served.dataset, *options_.clock);
+    kept_.emplace_back(served, options_);
   }
 }
 
@@ -88,6 +88,7 @@ absl::StatusOr<Response> Routes::Handle(const Request& request, const Match& mat
                   metrics_,
                   kept_[which].past_volumes,
                   kept_[which].node_meshes,
+                  kept_[which].manifests,
                   options_.limits,
                   rows,
                   options_.public_url,

@@ -26,6 +26,7 @@
 #include "server/request_values.h"
 #include "server/router.h"
 #include "server/served_dataset.h"
+#include "server/served_meshes.h"
 
 namespace cleave::server {
 
@@ -40,7 +41,8 @@ struct RouteOptions {
   RequestLimits limits = {};
   // More for /metrics, from those who work beside the routes; thread-safe.
   std::function<std::vector<Figure>()> more_figures = {};
-  RequestLog* log = nullptr;  // must outlive the routes
+  ManifestCacheMaker manifest_cache = {};  // empty: in memory
+  RequestLog* log = nullptr;               // must outlive the routes
   Clock* clock = &Clock::System();
 };
 
@@ -72,9 +74,13 @@ class Routes {
 
   // What is kept of each dataset.
   struct Kept {
-    Kept(graph::Dataset& dataset, Clock& clock) : past_volumes(dataset, clock), node_meshes(dataset, past_volumes) {}
+    Kept(const ServedDataset& served, const RouteOptions& options)
+        : past_volumes(*served.dataset, *options.clock),
+          node_meshes(*served.dataset, past_volumes),
+          manifests(OpenManifests(*served.dataset, served.name, options.manifest_cache)) {}
     PastVolumes past_volumes;
     NodeMeshes node_meshes;
+    absl::StatusOr<std::unique_ptr<mesh::Manifests>> manifests;
   };
 
   const std::vector<ServedDataset> datasets_;

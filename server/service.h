@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,6 +18,7 @@
 #include "graph/dataset.h"
 #include "graph/graph_view.h"
 #include "graph/ids.h"
+#include "mesh/manifest.h"
 #include "server/http_message.h"
 #include "server/metrics.h"
 #include "server/node_meshes.h"
@@ -36,6 +38,8 @@ struct Service {
   Metrics& metrics;
   PastVolumes& past_volumes;
   NodeMeshes& node_meshes;
+  // Of meshes that others make; null: there are none, and node_meshes makes them.
+  const absl::StatusOr<std::unique_ptr<mesh::Manifests>>& manifests;
   const RequestLimits& limits;
   const TimedReader& rows;        // the dataset's, for look-ups; those of an edit have no limit of time
   const std::string& public_url;  // empty: the host that a request names

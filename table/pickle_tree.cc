@@ -60,6 +60,12 @@ class PickleReader {
       return DamagedTree("it does not end with one value");
     }
     tree_.root_ = stack_.front();
+    tree_.uses_memo_ = !memo_.empty();
+    for (const auto& [index, value] : memo_) {
+      if (index <= UINT32_MAX) {
+        value->memo = static_cast<uint32_t>(index);
+      }
+    }
     return std::move(tree_);
   }
 

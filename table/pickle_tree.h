@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,12 +20,13 @@ struct PickleValue {
   enum class Kind { kNone, kBool, kInteger, kFloat, kText, kBytes, kSequence, kDict, kGlobal, kObject };
 
   Kind kind = Kind::kNone;
-  int64_t integer = 0;                         // kInteger; kBool as 0 or 1
-  double number = 0;                           // kFloat
-  std::string text = {};                       // kText, kBytes; "module name" of kGlobal and of an object's class
-  std::vector<const PickleValue*> items = {};  // kSequence (tuple, list or set); kDict: key, value, key, ...
-  const PickleValue* arguments = nullptr;      // of an object: a kSequence
-  const PickleValue* state = nullptr;          // of an object that has one
+  int64_t integer = 0;                          // kInteger; kBool as 0 or 1
+  double number = 0;                            // kFloat
+  std::string text = {};                        // kText, kBytes; "module name" of kGlobal and of an object's class
+  std::vector<const PickleValue*> items = {};   // kSequence (tuple, list or set); kDict: key, value, key, ...
+  const PickleValue* arguments = nullptr;       // of an object: a kSequence
+  const PickleValue* state = nullptr;           // of an object that has one
+  std::optional<uint32_t> memo = std::nullopt;  // the number under which opcodes at the end could name this value
 
   // The value of a text key of a dict; nullptr when there is none.
   [[nodiscard]] const PickleValue* Find(absl::string_view key) const;
@@ -44,11 +46,13 @@ class PickleTree {
   [[nodiscard]] static absl::StatusOr<PickleTree> Parse(absl::string_view pickle);
 
   [[nodiscard]] const PickleValue& root() const { return *root_; }
+  [[nodiscard]] bool uses_memo() const { return uses_memo_; }
 
  private:
   friend class PickleReader;
   std::vector<std::unique_ptr<PickleValue>> values_;
   const PickleValue* root_ = nullptr;
+  bool uses_memo_ = false;
 };
 
 }  // namespace cleave::table
