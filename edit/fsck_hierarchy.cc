@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <set>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 
@@ -247,8 +248,13 @@ class HierarchyCheck {
     for (const NodeId node : nodes_) {
       times.insert(histories_.Of(node).created.value_or(absl::InfinitePast()));
     }
-    // Grows with time, as the edges of edits do.
+    // Both grow with time, as the edges of edits do.
     absl::flat_hash_set<EdgeEnds> leaving;
+    absl::flat_hash_map<NodeId, std::vector<EdgeEnds>> inside;  // by their first end
+    for (const graph::Edge& edge : stored.in) {
+      inside[edge.node1].push_back({edge.node1, edge.node2});
+    }
+    absl::Time known_until = absl::InfinitePast();
     for (const std::vector<graph::Edge>* edges : {&stored.between, &stored.cross}) {
       for (const graph::Edge& edge : *edges) {
         leaving.insert(EdgeEnds{edge.node1, edge.node2}.Sorted());
@@ -257,19 +263,15 @@ class HierarchyCheck {
     for (const absl::Time time : times) {
       const ChunkPoint position[] = {chunk_.position};
       const absl::StatusOr<std::vector<std::vector<graph::Edge>>> edited =
-          graph::ReadEditedEdges(run_.View(time), run_.table_, position);
-      if (absl::IsDataLoss(edited.status())) {
+          graph::ReadEditedEdges(run_.View(time), run_.table_, position, known_until);
+      if (absl::IsDataLoss(edited.status())) {  // nothing is known of what was made from then on
         Find(4, std::string(edited.status().message()), {});
-        continue;
+        break;
       }
       CLEAVE_RETURN_IF_ERROR(edited.status());
-      std::vector<EdgeEnds> ends;
-      for (const std::vector<graph::Edge>* edges : {&stored.in, &(*edited)[0]}) {
-        for (const graph::Edge& edge : *edges) {
-          ends.push_back({edge.node1, edge.node2});
-        }
-      }
+      known_until = time;
       for (const graph::Edge& edge : (*edited)[0]) {
+        inside[edge.node1].push_back({edge.node1, edge.node2});
         leaving.insert(EdgeEnds{edge.node1, edge.node2}.Sorted());
       }
       for (const NodeId node : nodes_) {
@@ -278,6 +280,12 @@ class HierarchyCheck {
           continue;
         }
         CheckEdgesExist(node, leaving);
+        std::vector<EdgeEnds> ends;
+        for (const NodeId child : history.children) {
+          if (const auto edges = inside.find(child); edges != inside.end()) {
+            ends.insert(ends.end(), edges->second.begin(), edges->second.end());
+          }
+        }
         if (const auto parts = graph::ComponentsOf(history.children, ends); parts.size() > 1) {
           Find(4,
                absl::StrCat("the supervoxels of node ", Value(node), " fall into ", parts.size(),

@@ -145,7 +145,7 @@ std::string PackEnds(const std::vector<Edge>& edges) {
 }  // namespace
 
 absl::StatusOr<std::vector<std::vector<Edge>>> ReadEditedEdges(const GraphView& view, const table::TableReader& reader,
-                                                               std::span<const ChunkPoint> chunks) {
+                                                               std::span<const ChunkPoint> chunks, absl::Time after) {
   std::vector<std::string> keys;
   for (const ChunkPoint chunk : chunks) {
     keys.push_back(EditedEdgesKey(view.layout(), chunk));
@@ -153,6 +153,7 @@ absl::StatusOr<std::vector<std::vector<Edge>>> ReadEditedEdges(const GraphView& 
   CLEAVE_ASSIGN_OR_RETURN(
       const std::vector<table::Row> rows,
       reader.ReadRows(keys, {.columns = {columns::kFakeEdges, columns::kSplitEdges, columns::kAffinity, columns::kArea},
+                             .start = after + absl::Milliseconds(1),
                              .end = view.at(),
                              .end_inclusive = true}));
   std::vector<std::vector<Edge>> edges(chunks.size());

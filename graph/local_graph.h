@@ -38,10 +38,12 @@ enum class OuterEdges { kSkip, kLoad };
                                                         const EdgeFiles& files, std::span<const NodeId> l2_nodes,
                                                         OuterEdges outer);
 
-// The edges that edits added in one L2 chunk up to a time: users' merges and the edges of voxel cuts.
+// The edges that edits added in each L2 chunk until the view's time, and later than `after`: users' merges and the
+// edges of voxel cuts.
 [[nodiscard]] absl::StatusOr<std::vector<std::vector<Edge>>> ReadEditedEdges(const GraphView& view,
                                                                              const table::TableReader& reader,
-                                                                             std::span<const ChunkPoint> chunks);
+                                                                             std::span<const ChunkPoint> chunks,
+                                                                             absl::Time after = absl::InfinitePast());
 
 // Rows that add `edges` to the chunks of their ends, at the operation's time: each edge in both chunks, its own end
 // first.
