@@ -316,7 +316,8 @@ TEST_F(ServerTest, SeveralDatasetsAreKeptApart) {
     EXPECT_THAT(metrics, testing::Not(testing::HasSubstr("cleave_edits_total{dataset=\"graph\"")));
     EXPECT_THAT(metrics, testing::HasSubstr("cleave_http_requests_total{code=\"200\",dataset=\"graph\""));
     EXPECT_THAT(metrics, testing::HasSubstr("cleave_operations_in_flight{dataset=\"v2.0\"} 0"));
-    EXPECT_THAT(metrics, testing::ContainsRegex("cleave_edit_stage_seconds_count.*kind=\"split\",stage=\"voxel cut\"} 1"));
+    EXPECT_THAT(metrics,
+                testing::ContainsRegex("cleave_edit_stage_seconds_count.*kind=\"split\",stage=\"voxel cut\"} 1"));
     routes_.reset();
   }
   std::filesystem::remove_all(other_folder);
