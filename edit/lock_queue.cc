@@ -61,12 +61,14 @@ void LockQueue::Place::Wait(absl::Duration timeout) {
     self.refused = absl::Now();
   }
   const double part = std::uniform_real_distribution<double>(0.75, 1)(queue_.jitter_);
+  self.stands = true;
   queue_.changed_.WaitWithTimeout(&queue_.mutex_, timeout * part);
+  self.stands = false;
 }
 
 int64_t LockQueue::waiting() const {
   const absl::MutexLock lock(&mutex_);
-  return std::ranges::count_if(line_, [](const auto& entry) { return entry.second.refused.has_value(); });
+  return std::ranges::count_if(line_, [](const auto& entry) { return entry.second.stands; });
 }
 
 void LockQueue::Replaced(std::span<const NodeId> old_roots, std::span<const NodeId> new_roots) {

@@ -64,7 +64,7 @@ class LockQueue {
     uint64_t number_ = 0;
   };
 
-  // How many operations were refused and wait now.
+  // How many operations stand in Wait.
   [[nodiscard]] int64_t waiting() const;
 
   // A commit put `new_roots` in the place of `old_roots`.
@@ -76,6 +76,7 @@ class LockQueue {
     absl::flat_hash_set<graph::NodeId> wants;   // roots
     absl::flat_hash_set<graph::NodeId> chunks;  // and chunks
     std::optional<absl::Time> refused;          // since when it waits
+    bool stands = false;                        // in Wait
   };
 
   const absl::Duration patience_;

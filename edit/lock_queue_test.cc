@@ -48,6 +48,21 @@ TEST(LockQueue, WhoHasWaitedComesFirst) {
   EXPECT_TRUE(first.Want(Roots({10, 11})).ok());
 }
 
+TEST(LockQueue, TellsHowManyWaitNow) {
+  LockQueue queue(kPatience);
+  LockQueue::Place place(queue, OperationId{1});
+  ASSERT_TRUE(place.Want(Roots({10})).ok());
+  EXPECT_EQ(queue.waiting(), 0);
+  std::jthread waits([&] { place.Wait(absl::Seconds(30)); });
+  while (queue.waiting() == 0) {
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  EXPECT_EQ(queue.waiting(), 1);
+  { const LockQueue::Place ended(queue, OperationId{2}); }  // wakes the others
+  waits.join();
+  EXPECT_EQ(queue.waiting(), 0) << "it tries again";
+}
+
 TEST(LockQueue, AChunkIsWaitedForAsAnObjectIs) {
   LockQueue queue(kPatience);
   LockQueue::Place earlier(queue, OperationId{4});

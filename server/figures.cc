@@ -4,7 +4,6 @@
 #include <array>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 
 #include "base/cache_tally.h"
@@ -104,14 +103,6 @@ absl::StatusOr<std::vector<Figure>> ReadFigures(std::span<const ServedDataset> d
   }
   AddCaches(figures);
   return figures;
-}
-
-void GroupByName(std::vector<Figure>& figures) {
-  absl::flat_hash_map<std::string, size_t> place_of;
-  for (const Figure& figure : figures) {
-    place_of.try_emplace(figure.name, place_of.size());
-  }
-  std::ranges::stable_sort(figures, {}, [&](const Figure& figure) { return place_of.at(figure.name); });
 }
 
 }  // namespace cleave::server

@@ -17,7 +17,4 @@ namespace cleave::server {
 // that waits. `now`: by the clock of the edits.
 [[nodiscard]] absl::StatusOr<std::vector<Figure>> ReadFigures(std::span<const ServedDataset> datasets, absl::Time now);
 
-// Puts figures of one name behind each other, as Metrics::Text wants them; else in their order.
-void GroupByName(std::vector<Figure>& figures);
-
 }  // namespace cleave::server

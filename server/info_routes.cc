@@ -158,7 +158,6 @@ absl::StatusOr<Response> AnswerMetrics(Service& service, const Call& /*call*/) {
   if (service.more_figures) {
     std::ranges::move(service.more_figures(), std::back_inserter(figures));
   }
-  GroupByName(figures);
   Response response = TextResponse(service.metrics.Text(figures));
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return response;

@@ -92,8 +92,10 @@ void Metrics::ObserveEdit(const std::string& dataset, const std::string& kind, c
 
 std::string Metrics::Text(std::span<const Figure> figures) const {
   std::vector<prometheus::MetricFamily> families = state_->registry.Collect();
+  std::map<std::string, size_t> place_of;
   for (const Figure& figure : figures) {
-    if (families.empty() || families.back().name != figure.name) {
+    const auto [place, is_new] = place_of.try_emplace(figure.name, families.size());
+    if (is_new) {
       families.push_back({figure.name,
                           figure.help,
                           figure.is_total ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge,
@@ -104,7 +106,7 @@ std::string Metrics::Text(std::span<const Figure> figures) const {
       metric.label.push_back({name, value});
     }
     metric.counter.value = metric.gauge.value = figure.value;
-    families.back().metric.push_back(std::move(metric));
+    families[place->second].metric.push_back(std::move(metric));
   }
   return prometheus::TextSerializer().Serialize(families);
 }

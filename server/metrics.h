@@ -65,7 +65,7 @@ class Metrics {
   void CountManifest(const std::string& dataset, const mesh::ManifestCounts& counts, int64_t cache_errors);
   void ObserveEdit(const std::string& dataset, const std::string& kind, const Stages& stages);
 
-  // What was counted, and these figures. Figures of one name follow each other, and have the same help.
+  // What was counted, and these figures, in any order; those of one name have the same help.
   [[nodiscard]] std::string Text(std::span<const Figure> figures = {}) const;
 
  private:
