@@ -349,4 +349,23 @@ absl::StatusOr<OperationRecord> RecordOfRow(OperationId id, const table::Row& ro
   return record;
 }
 
+absl::StatusOr<std::vector<std::optional<uint64_t>>> ReadWrittenGenerations(const table::TableReader& reader,
+                                                                            std::span<const OperationId> ids) {
+  std::vector<std::string> keys;
+  keys.reserve(ids.size());
+  for (const OperationId id : ids) {
+    keys.push_back(table::OperationRowKey(Value(id)));
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::Row> rows,
+                          reader.ReadRows(keys, {.columns = {kWrittenGeneration}, .cells_per_column = 1}));
+  std::vector<std::optional<uint64_t>> generations;
+  generations.reserve(rows.size());
+  for (const table::Row& row : rows) {
+    OperationRowReader cells(row);
+    generations.push_back(cells.Number(kWrittenGeneration));
+    CLEAVE_RETURN_IF_ERROR(cells.status());
+  }
+  return generations;
+}
+
 }  // namespace cleave::edit

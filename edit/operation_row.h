@@ -1,7 +1,9 @@
 // How an operation stands in its row of the table: operation_log.h tells what the members mean.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +22,11 @@ namespace cleave::edit {
 
 // DATA_LOSS naming the column that does not decode, or when no column says what kind of operation it is.
 [[nodiscard]] absl::StatusOr<OperationRecord> RecordOfRow(graph::OperationId id, const table::Row& row);
+
+// Which version of the voxel store each of these operations wrote, in their order; nullopt where it wrote none, or is
+// none. Reads that column alone, in one read. DATA_LOSS naming an operation whose column does not decode.
+[[nodiscard]] absl::StatusOr<std::vector<std::optional<uint64_t>>> ReadWrittenGenerations(
+    const table::TableReader& reader, std::span<const graph::OperationId> ids);
 
 // Reads the newest cells of one row's columns; the first that does not decode ends up in status(). The row must outlive
 // the reader. A column without a cell is an empty array or text, or no number.

@@ -1,18 +1,15 @@
 #include "server/past_volumes.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "base/cache_tally.h"
 #include "base/status.h"
-#include "edit/instant.h"
-#include "edit/operation_log.h"
+#include "edit/event_index.h"
 #include "edit/safe_time.h"
 
 namespace cleave::server {
 namespace {
 
-constexpr size_t kTimesKept = 1'000;
 constexpr size_t kVolumesKept = 16;
 
 }  // namespace
@@ -40,27 +37,20 @@ absl::StatusOr<std::shared_ptr<const volume::Volume>> PastVolumes::At(absl::Time
   return volumes_.front().second;
 }
 
-// A time is safe when no operation can get it, or one before it, any more; then its answer is kept.
 absl::StatusOr<uint64_t> PastVolumes::GenerationAt(absl::Time time) {
-  if (const auto kept = generations_.find(time); kept != generations_.end()) {
+  absl::Time safe_time = absl::InfinitePast();
+  if (versions_.IsSettled(time)) {
     ++CountsOf(Cache::kPastTimes).hits;
-    return kept->second;
+  } else {
+    ++CountsOf(Cache::kPastTimes).misses;
+    CLEAVE_RETURN_IF_ERROR(edit::EnsureEventIndex(dataset_.table()));
+    CLEAVE_ASSIGN_OR_RETURN(const edit::SafeTime safe,
+                            edit::FindSafeTime(dataset_.table(), clock_, dataset_.meta().ingested));
+    safe_time = safe.time;
   }
-  ++CountsOf(Cache::kPastTimes).misses;
-  CLEAVE_ASSIGN_OR_RETURN(const edit::SafeTime safe,
-                          edit::FindSafeTime(dataset_.table(), clock_, dataset_.meta().ingested));
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<edit::OperationRecord> log, edit::OperationLog(dataset_.table()).ReadAll());
-  const edit::Instant instant = edit::InstantAtTime(log, time);
+  CLEAVE_ASSIGN_OR_RETURN(const std::optional<uint64_t> generation, versions_.At(dataset_.table(), safe_time, time));
   // Where no operation wrote voxels, those of ingest: the newest may be an operation's that is not in the log yet.
-  CLEAVE_ASSIGN_OR_RETURN(const uint64_t base, BaseGeneration());
-  const uint64_t generation = instant.generation.value_or(base);
-  if (time <= safe.time) {
-    if (generations_.size() >= kTimesKept) {
-      generations_.erase(generations_.begin());
-    }
-    generations_[time] = generation;
-  }
-  return generation;
+  return generation.has_value() ? absl::StatusOr<uint64_t>(*generation) : BaseGeneration();
 }
 
 absl::StatusOr<uint64_t> PastVolumes::BaseGeneration() {

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <list>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -13,12 +12,14 @@
 #include "absl/time/time.h"
 
 #include "base/clock.h"
+#include "edit/voxel_versions.h"
 #include "graph/dataset.h"
 #include "volume/volume.h"
 
 namespace cleave::server {
 
-// Thread-safe. The dataset must outlive it. Keeps what it found for times that cannot change any more.
+// Thread-safe. The dataset must outlive it. Keeps what it found for times that cannot change any more: the first
+// question after the start reads the index of events, each later one what is new in it (edit/voxel_versions.h).
 class PastVolumes {
  public:
   PastVolumes(graph::Dataset& dataset, Clock& clock) : dataset_(dataset), clock_(clock) {}
@@ -34,7 +35,7 @@ class PastVolumes {
   graph::Dataset& dataset_;
   Clock& clock_;
   std::mutex mutex_;
-  std::map<absl::Time, uint64_t> generations_;                                     // of times that are safe
+  edit::VoxelVersions versions_;
   std::list<std::pair<uint64_t, std::shared_ptr<const volume::Volume>>> volumes_;  // the last used first
   std::optional<uint64_t> base_generation_;
 };
