@@ -157,13 +157,15 @@ class AuthAnswers(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def test_an_auth_server_decides_who_may_see_what(fused, tmp_path):
+@pytest.mark.parametrize("login_url", [None, "https://login.example.org/auth"])
+def test_an_auth_server_decides_who_may_see_what(fused, tmp_path, login_url):
     project = shutil.copytree(fused, tmp_path / "project")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), AuthAnswers) as auth:
         threading.Thread(target=auth.serve_forever, daemon=True).start()
         auth_url = f"http://127.0.0.1:{auth.server_port}/auth"
+        arguments = ["--auth-login-url", login_url] if login_url else []
         server = subprocess.Popen([str(PROGRAM), "serve", str(project), "--auth", auth_url, "--auth-dataset", "retina",
-                                   "--port", "0", "--json", "--quiet"], stdout=subprocess.PIPE, text=True)  # fmt: skip
+                                   "--port", "0", "--json", "--quiet", *arguments], stdout=subprocess.PIPE, text=True)  # fmt: skip
         try:
             told = json.loads(server.stdout.readline())
             assert told["access"] == "auth"
@@ -178,8 +180,8 @@ def test_an_auth_server_decides_who_may_see_what(fused, tmp_path):
                     return error.code, error.headers, json.load(error)
 
             info = "/segmentation/table/graph/info"
-            realm = f'Bearer realm="{auth_url}/api/v1/authorize"'
-            assert ask("/auth_info")[2] == {"login_url": auth_url}
+            realm = f'Bearer realm="{login_url or auth_url}/api/v1/authorize"'
+            assert ask("/auth_info")[2] == {"login_url": login_url or auth_url}
             code, headers, _ = ask(info)
             assert (code, headers["WWW-Authenticate"]) == (401, realm)
             code, headers, _ = ask(info, "bob")
@@ -197,6 +199,8 @@ def test_an_auth_server_decides_who_may_see_what(fused, tmp_path):
     fail(USAGE, *serve, "--auth", "a.org", says=["--auth: expected http://HOST or https://HOST", "'a.org'"])
     fail(USAGE, *serve, "--auth", "https://a.org", "--tokens", tokens, says="either --tokens or --auth")
     fail(USAGE, *serve, "--auth-dataset", "retina", says="with --auth only")
+    fail(USAGE, *serve, "--auth-login-url", "https://a.org", says="--auth-login-url is of use with --auth only")
+    fail(USAGE, *serve, "--auth", "https://a.org", "--auth-login-url", "a.org", says="--auth-login-url: expected http")
     fail(USAGE, *serve, f"b={project}", "--auth", "https://a.org", "--auth-dataset", "x", says="is for one project")
 
 

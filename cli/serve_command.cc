@@ -87,6 +87,9 @@ class ServeCommand final : public Command {
     app.add_option("--auth", auth_,
                    "The auth server (middle_auth) that knows tokens and permissions, in place of --tokens")
         ->type_name("URL");
+    app.add_option("--auth-login-url", auth_login_url_,
+                   "With --auth: where clients log in, if the auth server has another address for them")
+        ->type_name("URL");
     app.add_option("--auth-dataset", auth_dataset_,
                    "With --auth and one project: the dataset whose permissions count; without it, the project's name")
         ->type_name("NAME");
@@ -167,8 +170,11 @@ class ServeCommand final : public Command {
  private:
   absl::StatusOr<server::Access> ReadAccess() {
     if (auth_.empty()) {
-      if (!auth_dataset_.empty()) {
-        return absl::InvalidArgumentError("--auth-dataset is of use with --auth only");
+      for (const auto& [option, value] :
+           {std::pair("--auth-dataset", &auth_dataset_), std::pair("--auth-login-url", &auth_login_url_)}) {
+        if (!value->empty()) {
+          return absl::InvalidArgumentError(absl::StrCat(option, " is of use with --auth only"));
+        }
       }
       return tokens_.empty() ? server::Access() : server::Access::ReadFile(tokens_);
     }
@@ -184,6 +190,13 @@ class ServeCommand final : public Command {
       return Annotate(url.status(), "--auth");
     }
     server::MiddleAuthOptions options{.url = *std::move(url), .dataset = auth_dataset_};
+    if (!auth_login_url_.empty()) {
+      absl::StatusOr<server::HttpUrl> login_url = server::ParseHttpUrl(auth_login_url_);
+      if (!login_url.ok()) {
+        return Annotate(login_url.status(), "--auth-login-url");
+      }
+      options.login_url = *std::move(login_url);
+    }
     options.on_change = [](const std::string& what) {
       std::cerr << absl::StrCat("cleave: ", what, "\n") << std::flush;
     };
@@ -254,6 +267,7 @@ class ServeCommand final : public Command {
   std::string config_;
   std::string tokens_;
   std::string auth_;
+  std::string auth_login_url_;
   std::string auth_dataset_;
   std::string log_;
   ServedRedis redis_;

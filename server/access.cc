@@ -110,8 +110,8 @@ Access Access::From(MiddleAuthOptions options) {
 
 absl::string_view Access::kind() const { return auth_ != nullptr ? "auth" : tokens_.empty() ? "open" : "tokens"; }
 
-std::optional<std::string> Access::auth_url() const {
-  return auth_ != nullptr ? std::optional(auth_->url()) : std::nullopt;
+std::optional<std::string> Access::login_url() const {
+  return auth_ != nullptr ? std::optional(auth_->login_url()) : std::nullopt;
 }
 
 Decision Access::Authorize(const Request& request, Right needed, const std::string& dataset) const {

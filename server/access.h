@@ -42,7 +42,7 @@ class Access {
   // "open", "tokens" or "auth".
   [[nodiscard]] absl::string_view kind() const;
   // Where clients get a token: {url}/api/v1/authorize; nullopt without an auth server.
-  [[nodiscard]] std::optional<std::string> auth_url() const;
+  [[nodiscard]] std::optional<std::string> login_url() const;
 
   // Whether who asks may do this with a dataset. The token is looked for in "Authorization: Bearer TOKEN",
   // ?middle_auth_token= and the cookie middle_auth_token, in this order. May wait for the auth server.

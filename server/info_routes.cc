@@ -122,10 +122,10 @@ absl::StatusOr<Response> AnswerInfo(Service& service, const Call& call) {
 
 // Where Neuroglancer (middleauth+https://) sends a user for a token: to {login_url}/api/v1/authorize.
 absl::StatusOr<Response> AnswerAuthInfo(Service& service, const Call& /*call*/) {
-  if (!service.auth_url.has_value()) {
+  if (!service.login_url.has_value()) {
     return absl::NotFoundError("this server asks no auth server; give graphene:// without middleauth+");
   }
-  return JsonResponse({{"login_url", *service.auth_url}});
+  return JsonResponse({{"login_url", *service.login_url}});
 }
 
 absl::StatusOr<Response> AnswerHealth(Service& /*service*/, const Call& /*call*/) { return TextResponse("ok\n"); }

@@ -54,6 +54,7 @@ Decision Refuse(const AuthUser& user, Right needed, const std::string& dataset) 
 MiddleAuth::MiddleAuth(MiddleAuthOptions options)
     : options_(std::move(options)),
       url_text_(FormatHttpUrl(options_.url)),
+      login_url_text_(FormatHttpUrl(options_.login_url.value_or(options_.url))),
       users_(options_.tokens_max),
       others_(options_.tokens_max) {}
 
@@ -81,7 +82,7 @@ Decision MiddleAuth::Authorize(absl::string_view token, Right needed, const std:
 }
 
 Decision MiddleAuth::Challenge(absl::string_view message, absl::string_view error) const {
-  const std::string place = url_text_ + "/api/v1/authorize";
+  const std::string place = login_url_text_ + "/api/v1/authorize";
   return {.status = absl::UnauthenticatedError(absl::StrCat(message, "; log in at ", place)),
           .user = "",
           .challenge = absl::StrCat("Bearer realm=\"", place, "\"", error)};
@@ -131,7 +132,7 @@ absl::StatusOr<TokenAnswer> MiddleAuth::Ask(const std::string& token) {
   }
   absl::StatusOr<AuthUser> user =
       answer->code == 200
-          ? ParseAuthUser(answer->body, url_text_)
+          ? ParseAuthUser(answer->body, login_url_text_)
           : absl::StatusOr<AuthUser>(absl::UnavailableError(absl::StrCat("its code is ", answer->code)));
   if (!user.ok()) {
     return TokenAnswer{.asked = asked,

@@ -25,7 +25,10 @@
 namespace cleave::server {
 
 struct MiddleAuthOptions {
-  HttpUrl url;
+  HttpUrl url;  // where this server asks
+  // Where clients go for a token, if that is another address of the auth server: that one may be known in a cluster
+  // only.
+  std::optional<HttpUrl> login_url = std::nullopt;
   std::string dataset = {};  // its permissions count for every dataset; empty: those under a dataset's own name
   absl::Duration fresh = absl::Minutes(5);      // how long an answer counts
   absl::Duration grace = absl::Hours(1);        // how long it counts while the auth server cannot be asked
@@ -46,8 +49,8 @@ class MiddleAuth {
 
   // May wait for the auth server. `token` as the client gave it; empty: none.
   [[nodiscard]] Decision Authorize(absl::string_view token, Right needed, const std::string& dataset);
-  // {AUTH}: clients go to {AUTH}/api/v1/authorize for a token.
-  [[nodiscard]] const std::string& url() const { return url_text_; }
+  // Clients go to {login_url}/api/v1/authorize for a token.
+  [[nodiscard]] const std::string& login_url() const { return login_url_text_; }
 
  private:
   // What is known of a token, no older than `age_max` while the auth server can be asked. UNAVAILABLE when it cannot.
@@ -63,6 +66,7 @@ class MiddleAuth {
 
   const MiddleAuthOptions options_;
   const std::string url_text_;
+  const std::string login_url_text_;
   HttpClient client_;
   std::mutex mutex_;
   std::condition_variable answered_;

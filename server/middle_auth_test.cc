@@ -223,6 +223,27 @@ TEST_F(MiddleAuthTest, NeuroglancerIsToldWhereToLogIn) {
   EXPECT_EQ(Get("/auth_info").code, 404) << "an open server has none";
 }
 
+// In a cluster this server asks an address that no client can reach.
+TEST_F(MiddleAuthTest, ClientsLogInAtAnAddressOfTheirOwn) {
+  const std::string login = "https://login.example.org/auth";
+  Renew({.url = {}, .login_url = ParseHttpUrl(login).value()});
+  EXPECT_EQ(json::parse(Ask("", "/auth_info").body), (json{{"login_url", login}}));
+  for (const char* token : {"", "stranger"}) {
+    const Response response = Ask(token);
+    EXPECT_EQ(response.code, 401);
+    EXPECT_THAT(ChallengeOf(response),
+                testing::StartsWith("Bearer realm=\"https://login.example.org/auth/api/v1/authorize\""));
+    EXPECT_THAT(response.body, testing::HasSubstr(login + "/api/v1/authorize"));
+    EXPECT_THAT(response.body, testing::Not(testing::HasSubstr("127.0.0.1")));
+  }
+  EXPECT_EQ(fake_.asked(), 1) << "the other address is the one that is asked";
+  EXPECT_EQ(Edit("bob"), 400);
+  json user = {{"id", 5}, {"email", "t@a.org"}, {"permissions_v2", json::object()}};
+  user["missing_tos"] = {{{"dataset_id", 1}, {"dataset_name", "graph"}, {"tos_id", 9}, {"tos_name", "Be nice"}}};
+  fake_.Know("tim", user.dump());
+  EXPECT_EQ(json::parse(Ask("tim").body)["data"]["tos_form_url"], login + "/api/v1/tos/9/accept");
+}
+
 TEST_F(MiddleAuthTest, AnAnswerCountsForFiveMinutes) {
   EXPECT_EQ(View("ann"), 200);
   clock_.Advance(absl::Seconds(299));

@@ -45,7 +45,7 @@ std::vector<Route> AllRoutes(bool open_data) {
 Routes::Routes(std::vector<ServedDataset> datasets, RouteOptions options)
     : datasets_(std::move(datasets)),
       options_(std::move(options)),
-      auth_url_(options_.access.auth_url()),
+      login_url_(options_.access.login_url()),
       router_(NamesOf(datasets_), AllRoutes(options_.open_data)) {
   for (const ServedDataset& served : datasets_) {
     kept_.emplace_back(served, options_);
@@ -97,7 +97,7 @@ absl::StatusOr<Response> Routes::Handle(const Request& request, const Match& mat
                   datasets_,
                   visible,
                   options_.more_figures,
-                  auth_url_};
+                  login_url_};
   try {
     return match.route->handler(service, {request, match.parts});
   } catch (const std::exception& error) {

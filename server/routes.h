@@ -85,7 +85,7 @@ class Routes {
 
   const std::vector<ServedDataset> datasets_;
   const RouteOptions options_;
-  const std::optional<std::string> auth_url_;
+  const std::optional<std::string> login_url_;
   const Router router_;
   Metrics metrics_;
   std::deque<Kept> kept_;  // of each of datasets_

@@ -48,7 +48,7 @@ struct Service {
   std::span<const ServedDataset> datasets;                   // all that are served here
   std::span<const ServedDataset> visible;                    // those that the user may see, where the path names none
   const std::function<std::vector<Figure>()>& more_figures;  // for /metrics; or empty
-  const std::optional<std::string>& auth_url;                // of the auth server; nullopt: there is none
+  const std::optional<std::string>& login_url;               // of the auth server; nullopt: there is none
 };
 
 // How clients reach this server: "http://host:8080".
