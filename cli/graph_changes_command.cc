@@ -64,6 +64,7 @@ Json DetailJson(const edit::DetailValue& value) {
       }
       return list;
     }
+    Json operator()(const VoxelPoint& point) const { return {point.x, point.y, point.z}; }
     Json operator()(const std::vector<VoxelPoint>& points) const { return ToJson(points); }
     Json operator()(const std::vector<float>& numbers) const { return numbers; }
   };

@@ -123,9 +123,12 @@ absl::StatusOr<DetailValue> DecodeDetail(const table::Column& column, const std:
   if (column == columns::kAddedEdge || column == columns::kRemovedEdge) {
     return Detail(table::DecodeArray<graph::EdgeEnds>(value));
   }
-  if (column == columns::kSourceCoordinate || column == columns::kSinkCoordinate ||
-      column == columns::kBoundingBoxOffset) {
+  if (column == columns::kSourceCoordinate || column == columns::kSinkCoordinate) {
     return Detail(table::DecodeArray<VoxelPoint>(value));
+  }
+  if (column == columns::kBoundingBoxOffset) {
+    CLEAVE_ASSIGN_OR_RETURN(std::vector<VoxelPoint> offset, table::DecodeArray<VoxelPoint>(value));
+    return offset.size() == 1 ? DetailValue(offset.front()) : DetailValue(std::move(offset));
   }
   if (column == columns::kOperationAffinity) {
     return Detail(table::DecodeArray<float>(value));

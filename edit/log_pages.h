@@ -60,7 +60,7 @@ struct UndoneOperations {
 
 // One column of an operation's row, decoded.
 using DetailValue = std::variant<std::string, int64_t, absl::Time, std::vector<uint64_t>, std::vector<graph::EdgeEnds>,
-                                 std::vector<VoxelPoint>, std::vector<float>>;
+                                 VoxelPoint, std::vector<VoxelPoint>, std::vector<float>>;
 struct OperationDetail {
   std::string name;  // the column's qualifier
   DetailValue value;

@@ -77,6 +77,10 @@ class Server:
     def get(self, path, **more):
         return requests.get(self.table + path, **more)
 
+    def get_in_flight(self):
+        """How many edits have begun and not ended."""
+        return int(requests.get(self.url + "/readyz").text.split()[2])
+
     def post(self, path, body=None, **more):
         return requests.post(self.table + path, data=body if isinstance(body, bytes) else json.dumps(body), **more)
 
@@ -551,9 +555,11 @@ def test_ids_are_exact_as_numbers_and_as_strings(story):
     assert np.frombuffer(as_run, np.uint64).tolist() == [root]
 
 
-def test_files_in_parts_and_unchanged(story):
-    info = requests.get(story.server.url + "/data/graph/info").json()
-    name = f"{story.server.url}/data/graph//{info['scales'][0]['key']}/64-96_32-64_16-48"
+@pytest.mark.parametrize("is_past", [False, True])
+def test_files_in_parts_and_unchanged(story, is_past):
+    folder = f"{story.server.url}/data/graph/" + (f"at/{story.states[0].time.timestamp():.6f}/" if is_past else "")
+    info = requests.get(folder + "info").json()
+    name = f"{folder}/{info['scales'][0]['key']}/64-96_32-64_16-48"
     whole = requests.get(name, headers={"Accept-Encoding": "identity"})
     tag = whole.headers["ETag"]
     assert whole.headers["Cache-Control"] == "no-cache" and len(whole.content) > 20
@@ -719,6 +725,47 @@ def test_an_edit_in_flight_is_finished_when_the_server_stops(tmp_path):
     log = json.loads(run("log", project, "--json"))
     done = [x for x in log["operations"] if x["status"] == "success"]
     assert len(done) == len(answers) and all(x.status_code == 200 for x in answers)
+    run("fsck", project)
+
+
+def test_edits_under_load_are_finished_and_answered_when_the_server_stops(tmp_path):
+    """Several users wait for the same objects when the signal comes: what was done was answered, and the other way round."""
+    project = make_project(tmp_path)
+    server = Server(project, "--request-log", tmp_path / "requests.jsonl")
+    points = {i: [0, *nm(p)] for i, p in MIDDLES.items()}
+    answers, surprises, signalled = [], [], threading.Event()
+
+    def edit(a, b):
+        session = requests.Session()
+        for turn in range(10_000):
+            path, body = ("split", {"sources": [points[a]], "sinks": [points[b]]}) if turn % 2 else ("merge", [points[a], points[b]])
+            try:
+                answer = session.post(server.table + path, json=body)
+            except requests.ConnectionError:
+                return  # the server takes nothing any more
+            answers.append((answer.status_code, signalled.is_set()))
+            if answer.status_code not in (200, 400):
+                surprises.append(answer.text)
+
+    users = [threading.Thread(target=edit, args=pair) for pair in ((1, 2), (2, 3), (1, 2), (2, 3), (1, 2), (2, 3))]
+    for user in users:
+        user.start()
+    while sum(code == 200 for code, _ in answers) < 10 or not server.get_in_flight():
+        time.sleep(0.002)
+    server.process.send_signal(signal.SIGTERM)
+    signalled.set()
+    assert server.process.wait(timeout=60) == 0
+    for user in users:
+        user.join()
+    assert not surprises, surprises[:3]
+    assert any(after for _, after in answers), "edits were in flight when the signal came, and were answered"
+    log = json.loads(run("log", project, "--json"))["operations"]
+    assert sum(x["status"] == "success" for x in log) == sum(code == 200 for code, _ in answers)
+    assert {x["status"] for x in log} <= {"success", "exception"}, "none is left half done"
+    lines = [json.loads(line) for line in (tmp_path / "requests.jsonl").read_text().splitlines()]
+    edits = [line for line in lines if line["route"].endswith(("/merge", "/split"))]
+    assert sorted(line["code"] for line in edits) == sorted(code for code, _ in answers)
+    assert len({line["id"] for line in lines}) == len(lines), "each request has an id of its own"
     run("fsck", project)
 
 

@@ -1,11 +1,8 @@
 // Edits. The user who asks stands in the operation log.
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
-
 #include "base/status.h"
-#include "server/marked_points.h"
+#include "server/edit_calls.h"
 #include "server/service.h"
 
 namespace cleave::server {
@@ -13,41 +10,12 @@ namespace {
 
 using nlohmann::json;
 
-// A client that names its request can send it again without its being done twice.
-edit::EditTerms TermsOf(const Request& request) {
-  edit::EditTerms terms;
-  terms.key = std::string(HeaderOf(request, "idempotency-key"));
-  return terms;
-}
-
-// "done", "refused" (nothing was wrong with us) or "failed".
-std::string OutcomeOf(const absl::Status& status) {
-  if (status.ok()) {
-    return "done";
-  }
-  const bool is_fault = absl::IsInternal(status) || absl::IsDataLoss(status) || absl::IsUnknown(status);
-  return is_fault ? "failed" : "refused";
-}
-
 absl::StatusOr<Response> EditAnswer(Service& service, const Call& call, const std::string& kind,
                                     const absl::StatusOr<edit::EditReport>& report) {
   service.metrics.CountEdit(service.name, kind, OutcomeOf(report.status()));
   CLEAVE_RETURN_IF_ERROR(report.status());
   service.metrics.ObserveEdit(service.name, kind, report->stages);
-  const bool as_text = WantsText(call.request);
-  return JsonResponse(
-      {{"operation_id", IdJson(report->operation, as_text)}, {"new_root_ids", IdsJson(report->new_roots, as_text)}});
-}
-
-absl::StatusOr<edit::MergeRequest> MergeOf(Service& service, const Request& request) {
-  CLEAVE_ASSIGN_OR_RETURN(const MarkedSides sides,
-                          TwoPointsOf(request, service.dataset.meta().voxel_size_nm, service.limits));
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<VoxelPoint> voxels,
-                          VoxelsAt(service, absl::InfiniteFuture(), {sides.sources[0], sides.sinks[0]}));
-  edit::MergeRequest merge{.source = voxels[0], .sink = voxels[1], .user = request.user};
-  merge.terms = TermsOf(request);
-  CLEAVE_ASSIGN_OR_RETURN(merge.chebyshev_distance_max_chunks, ChebyshevDistanceOf(request));
-  return merge;
+  return JsonResponse(EditJson(*report, WantsText(call.request)));
 }
 
 absl::StatusOr<Response> AnswerMerge(Service& service, const Call& call) {
@@ -62,23 +30,6 @@ absl::StatusOr<Response> AnswerMergeAdmin(Service& service, const Call& call) {
     merge.chebyshev_distance_max_chunks = std::nullopt;
   }
   return EditAnswer(service, call, "merge", service.editor.Merge(merge));
-}
-
-absl::StatusOr<edit::SplitRequest> SplitOf(Service& service, const Request& request) {
-  if (!FlagOf(request, "mincut", true)) {
-    return absl::InvalidArgumentError("a split without a minimum cut (mincut=false) is not offered");
-  }
-  CLEAVE_ASSIGN_OR_RETURN(const MarkedSides sides,
-                          SplitPointsOf(request, service.dataset.meta().voxel_size_nm, service.limits));
-  edit::SplitRequest split{.user = request.user};
-  CLEAVE_ASSIGN_OR_RETURN(split.sources, VoxelsAt(service, absl::InfiniteFuture(), sides.sources));
-  CLEAVE_ASSIGN_OR_RETURN(split.sinks, VoxelsAt(service, absl::InfiniteFuture(), sides.sinks));
-  for (const std::vector<MarkedPoint>& side : sides.more) {
-    CLEAVE_ASSIGN_OR_RETURN(std::vector<VoxelPoint> voxels, VoxelsAt(service, absl::InfiniteFuture(), side));
-    split.more_sides.push_back(std::move(voxels));
-  }
-  split.terms = TermsOf(request);
-  return split;
 }
 
 absl::StatusOr<Response> AnswerSplit(Service& service, const Call& call) {
@@ -116,22 +67,13 @@ absl::StatusOr<Response> AnswerCommitPreview(Service& service, const Call& call)
   return EditAnswer(service, call, "split", service.editor.CommitPreview(token, call.request.user));
 }
 
-absl::StatusOr<edit::InverseRequest> InverseOf(const Request& request) {
-  edit::InverseRequest inverse;
-  CLEAVE_ASSIGN_OR_RETURN(inverse.operation, OperationOf(request));
-  inverse.user = request.user;
-  inverse.terms = TermsOf(request);
-  return inverse;
-}
-
 absl::StatusOr<Response> AnswerUndo(Service& service, const Call& call) {
-  CLEAVE_ASSIGN_OR_RETURN(edit::InverseRequest inverse, InverseOf(call.request));
-  CLEAVE_ASSIGN_OR_RETURN(inverse.voxels, VoxelsWished(call.request));
+  CLEAVE_ASSIGN_OR_RETURN(const edit::UndoRequest inverse, UndoOf(call.request));
   return EditAnswer(service, call, "undo", service.editor.Undo(inverse));
 }
 
 absl::StatusOr<Response> AnswerRedo(Service& service, const Call& call) {
-  CLEAVE_ASSIGN_OR_RETURN(const edit::InverseRequest inverse, InverseOf(call.request));
+  CLEAVE_ASSIGN_OR_RETURN(const edit::RedoRequest inverse, RedoOf(call.request));
   return EditAnswer(service, call, "redo", service.editor.Redo(inverse));
 }
 
@@ -147,7 +89,7 @@ absl::StatusOr<edit::RollbackRequest> RollbackOf(Service& service, const Request
   CLEAVE_ASSIGN_OR_RETURN(const auto since, TimeOf(request, "start_time"));
   rollback.since = since.value_or(absl::InfinitePast());
   CLEAVE_ASSIGN_OR_RETURN(rollback.skip, OperationsOf(request, "skip_operation_ids", service.limits));
-  rollback.terms = TermsOf(request);
+  rollback.terms = EditTermsOf(request);
   return rollback;
 }
 

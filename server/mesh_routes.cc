@@ -39,9 +39,34 @@ absl::StatusOr<mesh::Manifests*> ManifestsOf(const Service& service) {
   return service.manifests->get();
 }
 
-json ManifestJson(const Service& service, const Call& call, const std::vector<NamedMesh>& meshes) {
+// The members of a request's body that clients send with a GET; without a body, none.
+absl::StatusOr<json> WishesOf(const Request& request) {
+  if (request.body.empty()) {
+    return json::object();
+  }
+  CLEAVE_ASSIGN_OR_RETURN(json body, ParseShallowJson(request.body, "the request's body"));
+  return body.is_object() ? std::move(body) : json::object();
+}
+
+// A member of the body as text, else the parameter of the query; nullopt where neither says anything.
+std::optional<std::string> WishOf(const Request& request, const json& wishes, const std::string& name) {
+  if (const auto given = wishes.find(name); given != wishes.end()) {
+    return given->is_string() ? given->get<std::string>() : given->dump();
+  }
+  const std::string* given = QueryOf(request, name);
+  return given != nullptr && !given->empty() ? std::optional(*given) : std::nullopt;
+}
+
+bool IsWished(const Request& request, const json& wishes, const std::string& name) {
+  bool wished = false;
+  return absl::SimpleAtob(WishOf(request, wishes, name).value_or(""), &wished) && wished;
+}
+
+// seg_ids, and what else is asked for, are parallel to the fragments.
+json ManifestJson(const Service& service, const Request& request, const json& wishes,
+                  const std::vector<NamedMesh>& meshes) {
   const graph::IdLayout& layout = service.dataset.layout();
-  const bool prepend = FlagOf(call.request, "prepend_seg_ids", false);
+  const bool prepend = FlagOf(request, "prepend_seg_ids", false);
   json fragments = json::array();
   json layers = json::array();
   json chunks = json::array();
@@ -53,24 +78,19 @@ json ManifestJson(const Service& service, const Call& call, const std::vector<Na
     chunks.push_back({chunk.position.x, chunk.position.y, chunk.position.z});
     nodes.push_back(mesh.node);
   }
-  return {{"fragments", fragments},
-          {"seg_ids", IdsJson(nodes, WantsText(call.request))},
-          {"seg_id_layers", layers},
-          {"seg_chunk_coordinates", chunks}};
+  json manifest = {{"fragments", fragments}, {"seg_ids", IdsJson(nodes, WantsText(request))}};
+  if (IsWished(request, wishes, "return_seg_id_layers")) {
+    manifest["seg_id_layers"] = std::move(layers);
+  }
+  if (IsWished(request, wishes, "return_seg_chunk_coordinates")) {
+    manifest["seg_chunk_coordinates"] = std::move(chunks);
+  }
+  return manifest;
 }
 
 // start_layer of the query, or of the body, which counts more; as a number or its text.
-absl::StatusOr<int> StartLayerOf(const Service& service, const Request& request, int otherwise) {
-  std::string text = absl::StrCat(otherwise);
-  if (const std::string* given = QueryOf(request, "start_layer"); given != nullptr && !given->empty()) {
-    text = *given;
-  }
-  if (!request.body.empty()) {
-    CLEAVE_ASSIGN_OR_RETURN(const json body, ParseShallowJson(request.body, "the request's body"));
-    if (const auto given = body.is_object() ? body.find("start_layer") : body.end(); given != body.end()) {
-      text = given->is_string() ? given->get<std::string>() : given->dump();
-    }
-  }
+absl::StatusOr<int> StartLayerOf(const Service& service, const Request& request, const json& wishes, int otherwise) {
+  const std::string text = WishOf(request, wishes, "start_layer").value_or(absl::StrCat(otherwise));
   int layer = 0;
   if (!absl::SimpleAtoi(text, &layer) || layer < graph::kL2Layer) {
     return absl::InvalidArgumentError(absl::StrCat("start_layer is a layer from 2 on, not ", text.substr(0, 100)));
@@ -78,11 +98,19 @@ absl::StatusOr<int> StartLayerOf(const Service& service, const Request& request,
   return std::min(layer, service.dataset.layout().layer_count());
 }
 
-absl::StatusOr<std::vector<NamedMesh>> StoredMeshes(Service& service, mesh::Manifests& manifests, const Call& call,
-                                                    const graph::GraphView& view, NodeId node,
-                                                    const std::optional<Box>& box) {
-  mesh::ManifestQuery query{.box = box};
-  CLEAVE_ASSIGN_OR_RETURN(query.start_layer, StartLayerOf(service, call.request, manifests.meta().max_layer));
+// What a client wants to know of a node's meshes.
+struct ManifestCall {
+  const Request& request;
+  const json wishes;
+  const std::optional<Box> box;
+};
+
+absl::StatusOr<std::vector<NamedMesh>> StoredMeshes(Service& service, mesh::Manifests& manifests,
+                                                    const ManifestCall& call, const graph::GraphView& view,
+                                                    NodeId node) {
+  mesh::ManifestQuery query{.box = call.box};
+  CLEAVE_ASSIGN_OR_RETURN(query.start_layer,
+                          StartLayerOf(service, call.request, call.wishes, manifests.meta().max_layer));
   query.check = [&](size_t nodes) { return CheckAnswerIds(service.limits, nodes); };
   CLEAVE_ASSIGN_OR_RETURN(const mesh::Manifest manifest, manifests.Find(view, node, query));
   service.metrics.CountManifest(service.name, manifest.counts, manifests.cache_error_count());
@@ -124,15 +152,17 @@ absl::StatusOr<NodeId> MeshedNodeOf(const Service& service, const graph::GraphVi
 
 // Nodes that an edit replaced keep their meshes: a page shows them until it is loaded again.
 absl::StatusOr<Response> AnswerManifest(Service& service, const Call& call) {
-  CLEAVE_ASSIGN_OR_RETURN(const std::optional<Box> box, CheckedBoundsOf(service, call.request));
+  CLEAVE_ASSIGN_OR_RETURN(std::optional<Box> box, CheckedBoundsOf(service, call.request));
+  CLEAVE_ASSIGN_OR_RETURN(json wishes, WishesOf(call.request));
+  const ManifestCall asked{call.request, std::move(wishes), std::move(box)};
   const graph::GraphView view = ViewAt(service, absl::InfiniteFuture());
   CLEAVE_ASSIGN_OR_RETURN(const NodeId node, MeshedNodeOf(service, view, call.parts[0]));
   CLEAVE_ASSIGN_OR_RETURN(mesh::Manifests * manifests, ManifestsOf(service));
   const absl::StatusOr<std::vector<NamedMesh>> meshes = manifests != nullptr
-                                                            ? StoredMeshes(service, *manifests, call, view, node, box)
-                                                            : MeshesOnDemand(service, view, node, box);
+                                                            ? StoredMeshes(service, *manifests, asked, view, node)
+                                                            : MeshesOnDemand(service, view, node, asked.box);
   CLEAVE_RETURN_IF_ERROR(meshes.status());
-  return JsonResponse(ManifestJson(service, call, *meshes));
+  return JsonResponse(ManifestJson(service, asked.request, asked.wishes, *meshes));
 }
 
 // What is made when it is asked for need not be made anew. Of meshes that others make the cache forgets these nodes;

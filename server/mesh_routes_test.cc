@@ -98,11 +98,19 @@ TEST_F(MeshRoutesTest, MeshesAreNamedAsSoonAsTheyAreMadeBeforeAndAfterAnEdit) {
   ASSERT_EQ(manifest["fragments"].size(), 2U);
   for (size_t i = 0; i < 2; ++i) {
     EXPECT_EQ(manifest["seg_ids"][i], Value(before[i]));
-    EXPECT_EQ(manifest["seg_id_layers"][i], 2);
     EXPECT_TRUE(
         absl::StartsWith(manifest["fragments"][i].get<std::string>(), absl::StrCat("~", Shard(before[i]), ":")));
     EXPECT_EQ(Fetch(manifest["fragments"][i]), absl::StrCat("mesh of ", Value(before[i])));
   }
+  EXPECT_EQ(manifest.size(), 2U) << "layers and chunks of nodes are for who asks: " << manifest;
+  const json more = ManifestOf(root_, {{"return_seg_id_layers", "true"}, {"return_seg_chunk_coordinates", "1"}});
+  EXPECT_EQ(more["seg_id_layers"], (json{2, 2}));
+  EXPECT_EQ(more["seg_chunk_coordinates"], (json{{0, 0, 0}, {1, 0, 0}}));
+  const Response by_body = routes_->Answer({.method = "GET",
+                                            .path = absl::StrCat("/meshing/api/v1/table/graph/manifest/", Value(root_)),
+                                            .host = "h:1",
+                                            .body = R"({"return_seg_id_layers": true, "start_layer": 2})"});
+  EXPECT_EQ(json::parse(by_body.body)["seg_id_layers"], (json{2, 2})) << by_body.body;
   EXPECT_EQ(ManifestOf(root_, {{"prepend_seg_ids", "1"}})["fragments"][0],
             absl::StrCat("~", Value(before[0]), ":", manifest["fragments"][0].get<std::string>()));
 

@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -35,6 +36,7 @@ json DetailJson(const edit::DetailValue& value, bool as_text) {
       }
       return list;
     }
+    json operator()(const VoxelPoint& point) const { return {point.x, point.y, point.z}; }
     json operator()(const std::vector<VoxelPoint>& points) const { return VoxelsJson(points); }
     json operator()(const std::vector<float>& numbers) const { return numbers; }
   };
@@ -48,7 +50,9 @@ absl::StatusOr<Response> AnswerDetails(Service& service, const Call& call) {
   for (const auto& [id, columns] : details) {
     json& operation = body[graph::ToString(id)];
     for (const edit::OperationDetail& column : columns) {
-      operation[column.name] = DetailJson(column.value, WantsText(call.request));
+      const json value = DetailJson(column.value, WantsText(call.request));
+      const bool is_id = value.is_number() && absl::EndsWith(column.name, "operation_id");
+      operation[column.name] = is_id && WantsText(call.request) ? json(value.dump()) : value;
     }
     operation["timestamp"] = operation.value("operation_ts", json());
   }

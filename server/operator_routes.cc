@@ -1,6 +1,8 @@
 // Cleave's own questions and orders, for the operator's page: what was edited, what is going on, what is stuck, what is
 // protected. All ids are decimal strings, so that no page loses digits.
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -52,7 +54,31 @@ json RecordJson(const edit::OperationRecord& record) {
           {"exception", record.exception}};
 }
 
-// ?after and ?before: only between these two operations. ?limit: so many of them, the newest.
+// Whether ?user, where it is given, is this one.
+bool IsAskedUser(const Request& request, absl::string_view user) {
+  const std::string* asked = QueryOf(request, "user");
+  return asked == nullptr || *asked == user;
+}
+
+// The newest operations of the stretch that fit, page by page.
+absl::StatusOr<std::vector<edit::OperationRecord>> NewestOperationsOf(const Service& service, const Request& request,
+                                                                      edit::OperationStretch stretch, size_t limit) {
+  const bool all = QueryOf(request, "user") == nullptr;
+  const auto page_size = static_cast<int64_t>(all ? limit : kOperationsShownMax);
+  std::vector<edit::OperationRecord> found;
+  for (bool more = true; more && found.size() < limit;) {
+    CLEAVE_ASSIGN_OR_RETURN(std::vector<edit::OperationRecord> page,
+                            edit::ReadNewestOperations(service.rows, stretch, page_size));
+    more = std::ssize(page) == page_size;
+    stretch.before = more ? page.back().id : stretch.before;
+    std::ranges::copy_if(page, std::back_inserter(found),
+                         [&](const edit::OperationRecord& record) { return IsAskedUser(request, record.user); });
+  }
+  found.resize(std::min(found.size(), limit));
+  return found;
+}
+
+// ?after and ?before: only between these two operations. ?user: only his. ?limit: so many of them, the newest.
 absl::StatusOr<Response> AnswerOperations(Service& service, const Call& call) {
   CLEAVE_ASSIGN_OR_RETURN(const uint64_t after, CountOf(call.request, "after", 0));
   CLEAVE_ASSIGN_OR_RETURN(const uint64_t before, CountOf(call.request, "before", UINT64_MAX));
@@ -60,10 +86,8 @@ absl::StatusOr<Response> AnswerOperations(Service& service, const Call& call) {
   if (limit < 1 || limit > kOperationsShownMax) {
     return absl::InvalidArgumentError(absl::StrCat("limit must be from 1 to ", kOperationsShownMax));
   }
-  CLEAVE_ASSIGN_OR_RETURN(const auto records,
-                          edit::ReadNewestOperations(
-                              service.rows, {.after = graph::OperationId{after}, .before = graph::OperationId{before}},
-                              static_cast<int64_t>(limit)));
+  const edit::OperationStretch stretch{.after = graph::OperationId{after}, .before = graph::OperationId{before}};
+  CLEAVE_ASSIGN_OR_RETURN(const auto records, NewestOperationsOf(service, call.request, stretch, limit));
   json operations = json::array();
   for (const edit::OperationRecord& record : records) {
     operations.push_back(RecordJson(record));
@@ -71,17 +95,58 @@ absl::StatusOr<Response> AnswerOperations(Service& service, const Call& call) {
   return JsonResponse({{"operations", operations}});
 }
 
-json HolderJson(const std::optional<table::LockHolder>& holder) {
-  return holder.has_value() ? json{{"operation_id", IdJson(graph::OperationId{holder->operation_id}, kAsText)},
-                                   {"since", TimeJson(holder->since)}}
-                            : json();
+using Users = std::map<graph::OperationId, std::string>;
+
+std::vector<graph::OperationId> HoldersOf(const edit::ScopeLock& lock) {
+  std::vector<graph::OperationId> holders;
+  for (const auto& holder : {lock.state.temporal, lock.state.indefinite}) {
+    if (holder.has_value()) {
+      holders.push_back(graph::OperationId{holder->operation_id});
+    }
+  }
+  return holders;
 }
 
-absl::StatusOr<Response> AnswerLocks(Service& service, const Call& /*call*/) {
+// Whose the operations are that hold locks; those without a row yet are left out.
+absl::StatusOr<Users> UsersOf(const Service& service, const std::vector<edit::ScopeLock>& locks) {
+  std::vector<graph::OperationId> ids;
+  for (const edit::ScopeLock& lock : locks) {
+    std::ranges::copy(HoldersOf(lock), std::back_inserter(ids));
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const auto records, edit::ReadOperations(service.rows, ids));
+  Users users;
+  for (const edit::OperationRecord& record : records) {
+    users[record.id] = record.user;
+  }
+  return users;
+}
+
+json HolderJson(const std::optional<table::LockHolder>& holder, const Users& users) {
+  if (!holder.has_value()) {
+    return {};
+  }
+  const graph::OperationId operation{holder->operation_id};
+  const auto user = users.find(operation);
+  return {{"operation_id", IdJson(operation, kAsText)},
+          {"user", user == users.end() ? json() : json(user->second)},
+          {"since", TimeJson(holder->since)}};
+}
+
+// ?user: only those that operations of his hold.
+absl::StatusOr<Response> AnswerLocks(Service& service, const Call& call) {
   CLEAVE_ASSIGN_OR_RETURN(const auto locks, edit::ListLocks(service.dataset));
+  CLEAVE_ASSIGN_OR_RETURN(const Users users, UsersOf(service, locks));
   json list = json::array();
   for (const edit::ScopeLock& lock : locks) {
-    json row = {{"temporal", HolderJson(lock.state.temporal)}, {"indefinite", HolderJson(lock.state.indefinite)}};
+    const bool is_asked = std::ranges::any_of(HoldersOf(lock), [&](graph::OperationId holder) {
+      const auto user = users.find(holder);
+      return IsAskedUser(call.request, user == users.end() ? "" : user->second);
+    });
+    if (!is_asked && QueryOf(call.request, "user") != nullptr) {
+      continue;
+    }
+    json row = {{"temporal", HolderJson(lock.state.temporal, users)},
+                {"indefinite", HolderJson(lock.state.indefinite, users)}};
     if (lock.is_chunk) {
       const ChunkPoint chunk = service.dataset.layout().ChunkOf(lock.id).position;
       row["chunk"] = {chunk.x, chunk.y, chunk.z};
@@ -115,7 +180,7 @@ json StuckJson(const edit::StuckOperation& operation, absl::Time now) {
 }
 
 // Edits that have not ended: at work, or left behind. ?min_age: only those of which nothing was heard for so many
-// seconds.
+// seconds. ?user: only his.
 absl::StatusOr<Response> AnswerStuck(Service& service, const Call& call) {
   CLEAVE_ASSIGN_OR_RETURN(const uint64_t seconds, CountOf(call.request, "min_age", 0));
   constexpr uint64_t kSecondsMax = 100 * 366 * 86'400ULL;
@@ -125,7 +190,9 @@ absl::StatusOr<Response> AnswerStuck(Service& service, const Call& call) {
       edit::ListStuck(service.dataset, now, absl::Seconds(static_cast<int64_t>(std::min(seconds, kSecondsMax)))));
   json list = json::array();
   for (const edit::StuckOperation& operation : operations) {
-    list.push_back(StuckJson(operation, now));
+    if (IsAskedUser(call.request, operation.record.has_value() ? operation.record->user : "")) {
+      list.push_back(StuckJson(operation, now));
+    }
   }
   return JsonResponse({{"operations", list}});
 }

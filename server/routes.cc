@@ -30,7 +30,7 @@ std::vector<Route> AllRoutes(bool open_data) {
   std::vector<Route> routes;
   for (std::vector<Route> family :
        {HealthRoutes(), InfoRoutes(), NodeRoutes(), RootRoutes(), NeighbourRoutes(), LineageRoutes(), ChangeRoutes(),
-        OperationRoutes(), EventRoutes(), EditRoutes(), MeshRoutes(), OperatorRoutes(), WebRoutes()}) {
+        OperationRoutes(), EventRoutes(), EditRoutes(), BatchRoutes(), MeshRoutes(), OperatorRoutes(), WebRoutes()}) {
     std::ranges::move(family, std::back_inserter(routes));
   }
   for (std::vector<Route> family : {MeshFileRoutes(), DataRoutes()}) {

@@ -82,6 +82,16 @@ TEST_F(ServerTest, ContactsWithOnePartner) {
   }
 }
 
+// Neuroglancer and CAVEclient send a request again by themselves after 429, 502, 503 and 504, edits too.
+TEST(ErrorResponseTest, NoStatusOfAnEditMakesAClientRepeatIt) {
+  for (int code = 1; code <= static_cast<int>(absl::StatusCode::kUnauthenticated); ++code) {
+    const Response response = ErrorResponse(absl::Status(static_cast<absl::StatusCode>(code), "why"), 1.5);
+    EXPECT_TRUE(response.code >= 400 && response.code <= 501 && response.code != 429) << code << " " << response.code;
+    EXPECT_EQ(response.content_type, "application/json");
+    EXPECT_EQ(json::parse(response.body)["code"], response.code);
+  }
+}
+
 TEST_F(ServerTest, APreviewIsCommittedAsItWasShown) {
   const json preview = json::parse(Post(absl::StrCat(kTable, "graph/split_preview"), kSplit).body);
   ASSERT_TRUE(preview["preview_token"].is_string()) << preview;
@@ -389,9 +399,9 @@ TEST_F(ServerTest, TheManualNamesEveryRouteAndATestOfIt) {
   for (const char* name : {"server/clients_test.py", "server/browser_test.py"}) {
     absl::StrAppend(&python, ReadSource(name));
   }
-  const std::string compiled =
-      absl::StrCat(ReadSource("server/server_test.cc"), ReadSource("server/web_test.cc"),
-                   ReadSource("server/middle_auth_test.cc"), ReadSource("server/mesh_routes_test.cc"));
+  const std::string compiled = absl::StrCat(
+      ReadSource("server/server_test.cc"), ReadSource("server/web_test.cc"), ReadSource("server/middle_auth_test.cc"),
+      ReadSource("server/mesh_routes_test.cc"), ReadSource("server/batch_routes_test.cc"));
   std::map<std::string, std::string> in_manual;
   for (const std::string& line : std::vector<std::string>(absl::StrSplit(ReadSource("docs/server.md"), '\n'))) {
     const std::vector<std::string> cells = absl::StrSplit(line, '|');
@@ -408,7 +418,8 @@ TEST_F(ServerTest, TheManualNamesEveryRouteAndATestOfIt) {
     for (const std::string& test : tests) {
       if (absl::StartsWith(test, "test_")) {
         EXPECT_TRUE(absl::StrContains(python, absl::StrCat("def ", test, "("))) << test;
-      } else if (const std::vector<std::string> names = absl::StrSplit(test, '.'); names[0] != "server/browser_test") {
+      } else if (const std::vector<std::string> names = absl::StrSplit(test, '.');
+                 names[0] != "server/browser_test") {
         EXPECT_TRUE(
             test == "server_test" ||
             (names.size() == 2 && absl::StrContains(compiled, absl::StrCat("TEST_F(", names[0], ", ", names[1], ")"))))

@@ -103,6 +103,7 @@ struct Service {
 [[nodiscard]] std::vector<Route> OperationRoutes();
 [[nodiscard]] std::vector<Route> EventRoutes();
 [[nodiscard]] std::vector<Route> EditRoutes();
+[[nodiscard]] std::vector<Route> BatchRoutes();
 [[nodiscard]] std::vector<Route> MeshRoutes();
 [[nodiscard]] std::vector<Route> MeshFileRoutes();
 [[nodiscard]] std::vector<Route> DataRoutes();

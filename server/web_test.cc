@@ -13,6 +13,7 @@
 #include "nlohmann/json.hpp"
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "edit/operation_log.h"
 #include "server/server_testing.h"
 
@@ -150,6 +151,12 @@ TEST_F(WebTest, OperationsAreListedNewestFirstWhateverBecameOfThem) {
   EXPECT_EQ(Own("operations", {{"after", first}})["operations"].size(), 2U);
   EXPECT_EQ(Own("operations", {{"before", operations[0]["operation_id"]}, {"limit", "1"}})["operations"][0],
             operations[1]);
+  ASSERT_EQ(Own("operations", {{"user", "ann"}})["operations"].size(), 1U);
+  EXPECT_EQ(Own("operations", {{"user", "ann"}})["operations"][0], operations[0]);
+  EXPECT_EQ(Own("operations", {{"user", "anonymous"}, {"limit", "1"}})["operations"][0], operations[1]);
+  EXPECT_EQ(Own("operations", {{"user", "anonymous"}, {"before", operations[1]["operation_id"]}})["operations"].size(),
+            1U);
+  EXPECT_TRUE(Own("operations", {{"user", "bob"}})["operations"].empty());
   for (const char* limit : {"0", "1001", "-1", "x", ""}) {
     EXPECT_EQ(Get(absl::StrCat(kOwnTable, "operations"), {{"limit", limit}}).code, 400) << limit;
   }
@@ -164,6 +171,30 @@ TEST_F(WebTest, LocksAndEditsInFlightAreShown) {
     EXPECT_EQ(Post(absl::StrCat(kOwnTable, path), R"({"operation_id": "77"})").code, 404);
     EXPECT_EQ(Post(absl::StrCat(kOwnTable, path), R"({"operation_id": "x"})").code, 400);
   }
+}
+
+// Asked in the middle of an edit, by the thread that makes it.
+TEST_F(WebTest, WhatIsGoingOnIsShownByUser) {
+  std::map<std::string, std::pair<json, json>> seen;
+  SetCrashPointObserver([&](absl::string_view point) {
+    if (point == "edit.prepared" && seen.empty()) {
+      for (const std::string user : {"anonymous", "bob"}) {
+        seen[user] = {Own("locks", {{"user", user}})["locks"], Own("stuck", {{"user", user}})["operations"]};
+      }
+    }
+  });
+  const Response response = Post(absl::StrCat(kTable, "split"), kSplit);
+  SetCrashPointObserver(nullptr);
+  ASSERT_EQ(response.code, 200) << response.body;
+  ASSERT_EQ(seen.size(), 2U);
+  const auto& [locks, in_flight] = seen["anonymous"];
+  ASSERT_EQ(in_flight.size(), 1U);
+  EXPECT_EQ(in_flight[0]["user"], "anonymous");
+  ASSERT_FALSE(locks.empty());
+  EXPECT_EQ(locks[0]["indefinite"]["user"], "anonymous") << locks;
+  EXPECT_EQ(locks[0]["indefinite"]["operation_id"], in_flight[0]["operation_id"]);
+  EXPECT_TRUE(seen["bob"].first.empty());
+  EXPECT_TRUE(seen["bob"].second.empty());
 }
 
 TEST_F(WebTest, ProtectionsAreSetListedAndTakenBack) {
