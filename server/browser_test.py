@@ -75,10 +75,13 @@ def wait_for(condition, what):
 
 
 class Server:
-    def __init__(self, project, log):
+    """`cleave serve` with its page. `token`: with which this test itself asks."""
+
+    def __init__(self, project, log, *arguments, token=None):
         self.log = log
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
         command = [str(PROGRAM), "serve", str(project), "--port", "0", "--json", "--quiet", "--request-log", str(log),
-                   "--web-folder", str(WEB)]
+                   "--web-folder", str(WEB), *map(str, arguments)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         assert line, "the server did not start"
@@ -86,19 +89,28 @@ class Server:
         self.table = self.url + "/segmentation/api/v1/table/graph/"
         self.own = self.url + "/cleave/api/v1/table/graph/"
 
+    def ask(self, address, body=None):
+        answer = requests.request("GET" if body is None else "POST", address, json=body, headers=self.headers)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
     def roots_at(self, voxels):
         """The supervoxel and the root at each voxel, as the server has them now."""
         rows = [[0, *map(float, (np.array(voxel) + 0.5) * NM)] for voxel in voxels]
-        supervoxels = requests.post(self.table + "supervoxel_lookup", json=rows).json()
-        return supervoxels, requests.post(self.table + "roots", json={"node_ids": supervoxels}).json()["root_ids"]
+        supervoxels = self.ask(self.table + "supervoxel_lookup", rows)
+        return supervoxels, self.ask(self.table + "roots", {"node_ids": supervoxels})["root_ids"]
 
     def requests_of(self, end):
         """Lines of the request log whose route ends so."""
         lines = map(json.loads, self.log.read_text().splitlines())
         return [line for line in lines if line["route"].endswith(end)]
 
+    def stop(self):
+        self.process.terminate()
+        assert self.process.wait(timeout=60) == 0
+
     def operations(self):
-        return requests.get(self.own + "operations").json()["operations"]
+        return self.ask(self.own + "operations")["operations"]
 
     def newest_operation(self):
         return self.operations()[0]
@@ -118,10 +130,8 @@ def inside(mask, z):
     return (*map(int, candidates[len(candidates) // 2]), z)
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory):
-    """A served project, and voxels deep inside of A, B and C, all in one section."""
-    folder = tmp_path_factory.mktemp("browser")
+def make_scene(folder):
+    """A project in folder / "project", and voxels deep inside of A, B and C, all in one section."""
     if REAL.exists():
         path = folder / "labels.npy"
         path.write_bytes(zstandard.ZstdDecompressor().decompress(REAL.read_bytes(), 1 << 28))
@@ -137,10 +147,16 @@ def scene(tmp_path_factory):
     points = [inside(labels == one, z) for one in (a, b, c)]
     run("init", folder / "project", "--segmentation", path, "--resolution", "8,8,40", "--chunk-size", "128,128,64",
         "--fuse", f"{a},{b}")
+    return {"labels": labels, "a": points[0], "b": points[1], "c": points[2], "ids": (a, b, c)}
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("browser")
+    made = make_scene(folder)
     server = Server(folder / "project", folder / "requests.jsonl")
-    yield {"server": server, "labels": labels, "a": points[0], "b": points[1], "c": points[2], "ids": (a, b, c)}
-    server.process.terminate()
-    assert server.process.wait(timeout=60) == 0
+    yield made | {"server": server}
+    server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -152,11 +168,11 @@ def browser():
 
 
 class Viewer:
-    """Neuroglancer on a page: eyes and a hand."""
+    """Neuroglancer on a page: eyes and a hand. `log_in` is called with the page where the server wants a token."""
 
-    def __init__(self, browser, server, query, keep=None):
+    def __init__(self, browser, server, query, keep=None, log_in=None):
         self.keep = keep
-        self.page = browser.new_page(viewport=WINDOW)
+        self.page = browser.new_page(**({} if log_in else {"viewport": WINDOW}))
         self.page.set_default_timeout(1000 * WAIT_SECONDS)
         self.problems = []
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
@@ -164,6 +180,8 @@ class Viewer:
         self.page.on("request", lambda asked: self.outside.append(asked.url)
                      if not asked.url.startswith((server.url, "blob:", "data:")) else None)
         self.page.goto(f"{server.url}/{query}")
+        if log_in:
+            log_in(self.page)
         self.wait("""() => window.viewer?.layerManager.managedLayers[0]?.layer?.graphConnection?.value !== undefined""")
 
     def wait(self, condition, argument=None):
@@ -441,6 +459,8 @@ def test_operators_see_the_edits_and_take_them_back(scene, viewer, browser):
     page.locator("body[data-ready]").wait_for()
     rows = page.locator("#operations tbody tr").filter(has_text="success")
     assert [rows.nth(i).locator("td").nth(2).text_content() for i in range(3)] == ["split", "split", "merge"]
+    page.locator("#mine").check()
+    wait_for(lambda: rows.count() == 3, "all of them are of the user that asks")
     cut = next(one["operation_id"] for one in server.operations() if one["cut_voxels"])
     assert rows.nth(0).locator("td").nth(0).text_content() == cut
     rows.nth(0).get_by_role("button", name="Undo").click()

@@ -4,7 +4,7 @@
 //
 //   OUT/index.html, operator.html, ...     the pages and what is theirs alone
 //   OUT/ng/main.js, main.css               Neuroglancer, and what opens it on our data
-//   OUT/ng/chunk_worker.bundle.js, *.wasm  its worker, and the decoders that one loads
+//   OUT/ng/chunk_worker.bundle.js, *.wasm  its worker with our token (chunk_worker.js), and the decoders that one loads
 //   OUT/async_computation.bundle.js        one more worker
 //
 // Beside each file of some size lies FILE.gz. OUT/index.html is written last: where it is, all of it is.
@@ -74,7 +74,7 @@ await fs.rm(out, { recursive: true, force: true });
 await fs.mkdir(path.join(out, "ng"), { recursive: true });
 await bundle({
   "ng/main": path.join(here, "viewer.js"),
-  "ng/chunk_worker.bundle": path.join(neuroglancer, "chunk_worker.bundle.js"),
+  "ng/chunk_worker.bundle": path.join(here, "chunk_worker.js"),
   "async_computation.bundle": path.join(neuroglancer, "async_computation.bundle.js"),
   operator: path.join(here, "operator.js"),
 });

@@ -1,7 +1,7 @@
 // The operator's page: what was edited, with undo and redo; what is going on and what is stuck, with replay and revert;
 // locks, protected objects, throughput.
 
-import { chooseGraph, get, ownTable, post, segmentationTable, showChoice } from "./server.js";
+import { chooseGraph, get, getText, ownTable, post, segmentationTable, showChoice } from "./server.js";
 
 const operationsShown = 50;
 const refreshMs = 5000;
@@ -58,6 +58,9 @@ function action(label, what, run) {
   return button;
 }
 
+// ?user for the lists of operations, of those in flight and of locks, where the page is to show what is mine only.
+const mine = (mark) => (byId("mine").checked ? `${mark}user=${encodeURIComponent(user)}` : "");
+
 const shortTime = (text) => text?.replace(/\.\d+\+00:00$/, " UTC") ?? "";
 const ids = (list) => list.flatMap((id) => [id, document.createElement("br")]);
 const edited = ({ operation_id: id, new_root_ids: roots }) => `operation ${id}, new roots ${roots.join(", ")}`;
@@ -65,6 +68,7 @@ const edited = ({ operation_id: id, new_root_ids: roots }) => `operation ${id}, 
 let graph;
 let own;
 let table;
+let user;
 let older = 0n; // operations below this number are shown; 0: the newest
 
 function inverse(operation) {
@@ -86,7 +90,7 @@ function statusOf(operation) {
 
 async function showOperations() {
   const before = older > 0n ? `&before=${older}` : "";
-  const { operations } = await get(`${own}operations?limit=${operationsShown}${before}`);
+  const { operations } = await get(`${own}operations?limit=${operationsShown}${before}${mine("&")}`);
   fill("operations", operations.map((operation) => [
     operation.operation_id,
     shortTime(operation.timestamp),
@@ -102,7 +106,7 @@ async function showOperations() {
 }
 
 async function showStuck() {
-  const { operations } = await get(`${own}stuck`);
+  const { operations } = await get(`${own}stuck${mine("?")}`);
   const settle = (id, path, label) => action(label, `${label} operation ${id}`, async () =>
     (await post(`${own}stuck/${path}`, { operation_id: id })).outcome);
   fill("stuck", operations.map((operation) => [
@@ -117,8 +121,8 @@ async function showStuck() {
 }
 
 async function showLocks() {
-  const { locks } = await get(`${own}locks`);
-  const holder = (lock) => (lock === null ? "" : `operation ${lock.operation_id} since ${shortTime(lock.since)}`);
+  const { locks } = await get(`${own}locks${mine("?")}`);
+  const holder = (lock) => (lock === null ? "" : `operation ${lock.operation_id} of ${lock.user ?? "unknown"} since ${shortTime(lock.since)}`);
   fill("locks", locks.map((lock) => [
     lock.root_id === undefined ? `chunk ${lock.chunk.join(", ")}` : `root ${lock.root_id}`,
     holder(lock.temporal),
@@ -164,11 +168,7 @@ let lastCounts = new Map();
 let lastTime;
 
 async function showThroughput() {
-  const response = await fetch("/metrics", { cache: "no-store" });
-  if (!response.ok) {
-    throw new Error(`/metrics answers ${response.status}`);
-  }
-  const metrics = parseMetrics(await response.text()).filter(([, labels]) => (labels.dataset ?? graph) === graph);
+  const metrics = parseMetrics(await getText("/metrics")).filter(([, labels]) => (labels.dataset ?? graph) === graph);
   const now = performance.now();
   const rows = kinds.map(([name, fits]) => {
     const count = fits === undefined
@@ -195,13 +195,13 @@ async function refresh({ withStuck } = { withStuck: true }) {
 
 async function start() {
   const chosen = await chooseGraph();
-  ({ graph } = chosen);
+  ({ graph, user } = chosen);
   own = ownTable(graph);
   table = segmentationTable(graph);
   byId("graph").textContent = graph;
-  byId("user").textContent = `as ${chosen.user}`;
   byId("viewer").href = `/?graph=${graph}`;
   showChoice(chosen);
+  byId("mine").addEventListener("change", () => refresh());
   byId("older").addEventListener("click", () => {
     older = BigInt(byId("older").dataset.before);
     showOperations();

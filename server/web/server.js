@@ -1,58 +1,45 @@
-// What both pages share: asking the server, and a token where it wants one.
+// What both pages share: asking the server, as the user who has logged in.
 
-const tokenName = "middle_auth_token";
+import { currentBearer } from "./bearer.js";
+import { hasMiddleAuth, logIn, resume, showLogout } from "./login.js";
 
-// The token goes into a cookie of this server alone, so that Neuroglancer's own requests carry it too.
-function keepToken(token) {
-  document.cookie = `${tokenName}=${token}; path=/; SameSite=Strict; max-age=${30 * 86400}`;
-}
+resume();
 
-function askForToken(why) {
-  const dialog = document.createElement("dialog");
-  dialog.className = "token";
-  dialog.innerHTML = `<form method="dialog"><p></p>
-    <label>Token <input name="token" type="password" autocomplete="current-password" required pattern="[!-:<-~]+"></label>
-    <button>Enter</button></form>`;
-  dialog.querySelector("p").textContent = `This server wants a token: ${why}`;
-  document.body.append(dialog);
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => {
-      const token = dialog.querySelector("input").value;
-      dialog.remove();
-      keepToken(token);
-      resolve();
-    });
-  });
-}
-
-// The answer's JSON. Throws an Error with the server's words.
-async function ask(path, options = {}) {
-  for (;;) {
-    const response = await fetch(path, { cache: "no-store", ...options });
-    if (response.ok) {
-      return response.json();
-    }
-    const text = await response.text();
-    let message = text;
-    try {
-      message = JSON.parse(text).message;
-    } catch {
-      // a proxy's words
-    }
-    if (response.status !== 401) {
-      throw new Error(message);
-    }
-    await askForToken(message);
+// The server's words.
+async function wordsOf(response) {
+  const text = await response.text();
+  try {
+    return JSON.parse(text).message;
+  } catch {
+    return text; // a proxy's
   }
 }
 
-export const get = (path) => ask(path);
-export const post = (path, body) => ask(path, { method: "POST", body: JSON.stringify(body) });
+// The answer. Throws an Error with the server's words; asks for a token where that is what the server wants.
+async function ask(path, options = {}) {
+  for (;;) {
+    const used = currentBearer();
+    const response = await fetch(path, { cache: "no-store", ...options });
+    if (response.ok) {
+      return response;
+    }
+    const words = await wordsOf(response);
+    if (response.status !== 401) {
+      throw new Error(words);
+    }
+    await logIn(used, response.headers.get("www-authenticate"), words);
+  }
+}
+
+export const get = async (path) => (await ask(path)).json();
+export const getText = async (path) => (await ask(path)).text();
+export const post = async (path, body) => (await ask(path, { method: "POST", body: JSON.stringify(body) })).json();
 
 // The graph that the address names with ?graph=, else the first.
 export async function chooseGraph() {
+  showLogout();
   const { datasets, user } = await get("/cleave/api/v1/datasets");
+  document.getElementById("user").textContent = `as ${user}`;
   const wanted = new URLSearchParams(location.search).get("graph");
   const chosen = datasets.find(({ graph }) => graph === wanted) ?? datasets[0];
   return { ...chosen, user, datasets };
@@ -70,3 +57,5 @@ export function showChoice({ graph, datasets }) {
 
 export const ownTable = (graph) => `/cleave/api/v1/table/${graph}/`;
 export const segmentationTable = (graph) => `/segmentation/api/v1/table/${graph}/`;
+// What Neuroglancer opens.
+export const graphSource = (source) => `graphene://${hasMiddleAuth() ? "middleauth+" : ""}${location.origin}${source}`;

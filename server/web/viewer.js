@@ -5,7 +5,8 @@
 import "neuroglancer";
 import { setupDefaultViewer } from "neuroglancer/unstable/ui/default_viewer_setup.js";
 
-import { chooseGraph, get, ownTable, post, segmentationTable, showChoice } from "./server.js";
+import { tellWorkers } from "./bearer.js";
+import { chooseGraph, get, graphSource, ownTable, post, segmentationTable, showChoice } from "./server.js";
 
 const samplesPerAxis = 24;
 const objectsShown = 12;
@@ -60,7 +61,7 @@ async function firstState(graph, source) {
     layers: [{
       type: "segmentation",
       name: graph,
-      source: `graphene://${location.origin}${source}`,
+      source: graphSource(source),
       tab: "segments",
       segments: list("segments") ?? (await largestRoots(graph, scale)),
       toolBindings: { C: "grapheneMulticutSegments", M: "grapheneMergeSegments" },
@@ -142,6 +143,7 @@ async function start() {
   document.getElementById("graph").textContent = graph;
   document.getElementById("operator").href = `/operator?graph=${graph}`;
   const state = location.hash.length > 2 ? undefined : await firstState(graph, source);
+  tellWorkers();
   const viewer = setupDefaultViewer();
   if (state !== undefined) {
     viewer.state.restoreState(state);
