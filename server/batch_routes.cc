@@ -5,7 +5,6 @@
 //                              {"undo": {"operation_id": 7}}, {"redo": {"operation_id": 7}}]}
 //
 // Points mean what the voxels hold when the request comes. Nothing is begun before all items are read.
-#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -14,55 +13,38 @@
 #include "base/status.h"
 #include "server/edit_calls.h"
 #include "server/service.h"
-#include "server/shallow_json.h"
 
 namespace cleave::server {
 namespace {
 
 using nlohmann::json;
 
-constexpr size_t kBatchItemsMax = 1'000;
-
 // An item as the request of its own that it stands for. Without the batch's name, from which each item gets one.
-absl::StatusOr<edit::BatchItem> ItemOf(Service& service, const Request& batch, const json& item) {
-  if (!item.is_object() || item.size() != 1) {
-    return absl::InvalidArgumentError("an item is {ROUTE: BODY}, with merge, split, undo or redo as ROUTE");
-  }
-  const std::string& route = item.begin().key();
+absl::StatusOr<edit::BatchItem> ItemOf(Service& service, const Request& batch, const BatchBody::Item& item) {
   Request one = batch;
   one.headers.erase("idempotency-key");
-  one.body = item.begin()->dump();
-  if (route == "merge") {
+  one.body = item.body;
+  if (item.route == "merge") {
     return MergeOf(service, one);
   }
-  if (route == "split") {
+  if (item.route == "split") {
     return SplitOf(service, one);
   }
-  if (route == "undo") {
+  if (item.route == "undo") {
     return UndoOf(one);
   }
-  if (route == "redo") {
-    return RedoOf(one);
-  }
-  return absl::InvalidArgumentError("there is no such edit; merge, split, undo and redo are");
+  return RedoOf(one);
 }
 
 absl::StatusOr<edit::BatchRequest> BatchOf(Service& service, const Request& request) {
-  CLEAVE_ASSIGN_OR_RETURN(const json body, ParseShallowJson(request.body, "the request's body"));
-  const bool fits = body.is_object() && body.contains("items") && body["items"].is_array() && !body["items"].empty() &&
-                    (!body.contains("whole") || body["whole"].is_boolean());
-  if (!fits) {
-    return absl::InvalidArgumentError("the body must be {\"items\": [{ROUTE: BODY}, ...], \"whole\": false}");
-  }
-  if (body["items"].size() > kBatchItemsMax) {
-    return absl::InvalidArgumentError(absl::StrCat(body["items"].size(), " items in one batch; at most ",
-                                                   kBatchItemsMax, " are taken, send several"));
-  }
+  CLEAVE_ASSIGN_OR_RETURN(const BatchBody body, BatchBodyOf(request));
   edit::BatchRequest batch;
-  batch.as_a_whole = body.value("whole", false);
+  batch.as_a_whole = body.whole;
   batch.key = EditTermsOf(request).key;
-  for (const json& item : body["items"]) {
-    absl::StatusOr<edit::BatchItem> read = ItemOf(service, request, item);
+  Request bare = request;
+  bare.body.clear();
+  for (const BatchBody::Item& item : body.items) {
+    absl::StatusOr<edit::BatchItem> read = ItemOf(service, bare, item);
     if (!read.ok()) {
       return Annotate(read.status(), absl::StrCat("item ", batch.items.size(), ", and nothing was done"));
     }

@@ -77,6 +77,14 @@ TEST_F(BatchRoutesTest, AsAWholeItIsAllOrNothing) {
   EXPECT_EQ(Successes(), 2U);
 }
 
+TEST_F(BatchRoutesTest, AnItemMayHaveAllThatItsRouteTakes) {
+  const json three = {
+      {"sources", {{0, 40, 48, 240}}}, {"sinks", {{0, 272, 48, 240}}}, {"more_sides", {{{0, 160, 88, 480}}}}};
+  const json body = json::parse(Send({{"items", {{{"split", three}}}}}).body);
+  ASSERT_EQ(body["done"], true) << body;
+  EXPECT_EQ(body["items"][0]["new_root_ids"].size(), 3U);
+}
+
 TEST_F(BatchRoutesTest, WithANameItIsDoneOnce) {
   const std::map<std::string, std::string> name = {{"idempotency-key", "monday"}};
   const json first = json::parse(Send({{"items", {Split(), Merge()}}}, name).body);

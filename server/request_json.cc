@@ -1,4 +1,5 @@
 // The part of request_values.h that reads JSON.
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -18,6 +19,7 @@ using Body = nlohmann::json;
 
 constexpr size_t kShownBytes = 100;
 constexpr double kVoxelMax = 1e15;
+constexpr absl::string_view kBatchRoutes[] = {"merge", "split", "undo", "redo"};
 
 absl::StatusOr<Body> ParseBody(const Request& request) { return ParseShallowJson(request.body, "the request's body"); }
 
@@ -135,6 +137,31 @@ absl::StatusOr<std::string> PreviewTokenOf(const Request& request) {
     return absl::InvalidArgumentError("the body must be {\"preview_token\": TEXT}, the text as the preview gave it");
   }
   return body["preview_token"].get<std::string>();
+}
+
+absl::StatusOr<BatchBody> BatchBodyOf(const Request& request) {
+  CLEAVE_ASSIGN_OR_RETURN(const Body body, ParseBody(request));
+  const bool fits = body.is_object() && body.contains("items") && body["items"].is_array() && !body["items"].empty() &&
+                    (!body.contains("whole") || body["whole"].is_boolean());
+  if (!fits) {
+    return absl::InvalidArgumentError("the body must be {\"items\": [{ROUTE: BODY}, ...], \"whole\": false}");
+  }
+  if (body["items"].size() > kBatchItemsMax) {
+    return absl::InvalidArgumentError(absl::StrCat(body["items"].size(), " items in one batch; at most ",
+                                                   kBatchItemsMax, " are taken, send several"));
+  }
+  BatchBody batch{.items = {}, .whole = body.value("whole", false)};
+  for (const Body& item : body["items"]) {
+    const bool is_known = item.is_object() && item.size() == 1 &&
+                          std::ranges::count(kBatchRoutes, absl::string_view(item.begin().key())) == 1;
+    if (!is_known) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("item ", batch.items.size(),
+                       " is not {ROUTE: BODY} with merge, split, undo or redo as ROUTE: ", Shown(item)));
+    }
+    batch.items.push_back({item.begin().key(), item.begin()->dump(-1, ' ', false, Body::error_handler_t::replace)});
+  }
+  return batch;
 }
 
 absl::StatusOr<std::string> TextOf(const Request& request, const std::string& member) {

@@ -58,6 +58,18 @@ struct MarkedSides {
 [[nodiscard]] absl::StatusOr<bool> VoxelsWished(const Request& request);
 // {"preview_token": TEXT}.
 [[nodiscard]] absl::StatusOr<std::string> PreviewTokenOf(const Request& request);
+// {"items": [{ROUTE: BODY}, ...], "whole": false}, ROUTE being merge, split, undo or redo; bodies as JSON text, unread.
+// At least one item, and at most kBatchItemsMax.
+inline constexpr size_t kBatchItemsMax = 1'000;
+struct BatchBody {
+  struct Item {
+    std::string route;
+    std::string body;
+  };
+  std::vector<Item> items;
+  bool whole = false;
+};
+[[nodiscard]] absl::StatusOr<BatchBody> BatchBodyOf(const Request& request);
 // {"MEMBER": TEXT, ...}.
 [[nodiscard]] absl::StatusOr<std::string> TextOf(const Request& request, const std::string& member);
 // A JSON list in the query, [1, 2]; empty without one.

@@ -35,6 +35,8 @@ void ReadBody(const cleave::server::Request& request) {
   (void)VoxelsWished(request);
   Expect(PreviewTokenOf(request), 0, 0);
   Expect(TextOf(request, "root_id"), 0, 0);
+  const auto batch = BatchBodyOf(request);
+  Expect(batch, batch.ok() ? batch->items.size() : 0, kBatchItemsMax);
   const auto split = SplitPointsOf(request, {8, 8, 40}, kLimits);
   Expect(split, split.ok() ? split->sources.size() + split->sinks.size() : 0, 40);
   for (const std::vector<MarkedPoint>& side : split.ok() ? split->more : std::vector<std::vector<MarkedPoint>>()) {
