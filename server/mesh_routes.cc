@@ -152,9 +152,9 @@ absl::StatusOr<NodeId> MeshedNodeOf(const Service& service, const graph::GraphVi
 
 // Nodes that an edit replaced keep their meshes: a page shows them until it is loaded again.
 absl::StatusOr<Response> AnswerManifest(Service& service, const Call& call) {
-  CLEAVE_ASSIGN_OR_RETURN(std::optional<Box> box, CheckedBoundsOf(service, call.request));
+  CLEAVE_ASSIGN_OR_RETURN(const std::optional<Box> box, CheckedBoundsOf(service, call.request));
   CLEAVE_ASSIGN_OR_RETURN(json wishes, WishesOf(call.request));
-  const ManifestCall asked{call.request, std::move(wishes), std::move(box)};
+  const ManifestCall asked{call.request, std::move(wishes), box};
   const graph::GraphView view = ViewAt(service, absl::InfiniteFuture());
   CLEAVE_ASSIGN_OR_RETURN(const NodeId node, MeshedNodeOf(service, view, call.parts[0]));
   CLEAVE_ASSIGN_OR_RETURN(mesh::Manifests * manifests, ManifestsOf(service));
