@@ -718,13 +718,14 @@ def test_an_edit_in_flight_is_finished_when_the_server_stops(tmp_path):
     body = {"sources": [[0, *nm(LEFT)]], "sinks": [[0, *nm(RIGHT)]]}
     edit = threading.Thread(target=lambda: answers.append(server.post("split", body)))
     edit.start()
-    time.sleep(0.005)
+    while not answers and not server.get_in_flight():
+        pass  # it has not arrived yet
     code = server.stop()
     edit.join()
     assert code == 0
     log = json.loads(run("log", project, "--json"))
     done = [x for x in log["operations"] if x["status"] == "success"]
-    assert len(done) == len(answers) and all(x.status_code == 200 for x in answers)
+    assert len(done) == len(answers) == 1 and answers[0].status_code == 200
     run("fsck", project)
 
 
