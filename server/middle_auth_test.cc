@@ -357,6 +357,7 @@ TEST_F(MiddleAuthTest, OneOfManyAsksAndTheOthersWait) {
   fake_.Hold(true);
   std::vector<std::jthread> threads;
   std::atomic<int> allowed = 0;
+  threads.reserve(8);
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&] { allowed += View("bob") == 200 ? 1 : 0; });
   }
