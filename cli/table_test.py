@@ -419,6 +419,33 @@ def test_a_loaded_project_has_a_past_and_can_be_edited(project, dumped, tmp_path
     assert run_json("fsck", tmp_path / "p")["findings"] == []
 
 
+def test_supervoxels_with_several_lives_are_loaded(project, tmp_path):
+    """An undo with voxels gives ids back that a cut had ended; the loaded graph knows every life of them."""
+    shutil.copytree(project / "p", tmp_path / "p")
+    for command in (["undo", "6", "--voxels"], ["redo", "6"], ["undo", "6", "--voxels"]):
+        run_json(command[0], tmp_path / "p", *command[1:])
+    points = ["--point", "75,50,5", "69,50,26", "84,6,10"]
+    for name, rest in (("undone", []), ("cut", ["redo", "6"])):
+        if rest:
+            run_json(rest[0], tmp_path / "p", *rest[1:])
+        run("export", tmp_path / "p", "--what", "supervoxels", "--out", tmp_path / f"{name}.npy")
+        run("table", "dump", tmp_path / "p", "--out", tmp_path / f"{name}.jsonl")
+        run("table", "load", tmp_path / f"{name}.jsonl", tmp_path / name, "--segmentation", tmp_path / f"{name}.npy",
+            "--edges", tmp_path / "p/edges", "--resolution", "8,8,40", "--quiet")
+        assert run_json("fsck", tmp_path / name)["findings"] == []
+        run("table", "dump", tmp_path / name, "--out", tmp_path / "again.jsonl")
+        again = read_dump(tmp_path / "again.jsonl")
+        for key, cells in read_dump(tmp_path / f"{name}.jsonl").items():
+            if key.isdigit():
+                assert again[key] == cells
+        assert run_json("lookup", tmp_path / name, *points) == run_json("lookup", tmp_path / "p", *points)
+        ends = [p["root"] for p in run_json("lookup", tmp_path / name, *points)["points"][:2]]
+        assert (ends[0] == ends[1]) == (name == "undone")
+    merged = run_json("merge", tmp_path / "cut", "--source", "75,50,5", "--sink", "69,50,26")
+    assert len(merged["new_roots"]) == 1
+    assert run_json("fsck", tmp_path / "cut")["findings"] == []
+
+
 def test_loads_that_cannot_be(project, dumped, tmp_path):
     def refused(table, code, says):
         dump = write_dump(tmp_path / "bad.jsonl", table)

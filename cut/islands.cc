@@ -43,19 +43,17 @@ class BlockMap {
   [[nodiscard]] uint8_t side(size_t block) const { return side_[block]; }
   [[nodiscard]] float distance_nm(size_t block) const { return distance_nm_[block]; }
 
-  // Step 1, for a run of voxels that starts at `first`: in each block the first voxel with a side decides.
+  // Step 1, for a run of voxels that starts at `first`: in each block the first voxel with a side decides. Blocks that
+  // have one are passed over whole, so that hardly more than a voxel a block is looked at.
   void Claim(VoxelPoint first, const uint8_t* sides, int64_t count) {
     size_t block = Block(first);
-    int64_t left_in_block = edge_.x - (first.x - lo_.x) % edge_.x;
-    for (const uint8_t* end = sides + count; sides != end; ++sides) {
-      if (left_in_block == 0) {
-        ++block;
-        left_in_block = edge_.x;
-      }
-      --left_in_block;
-      if (*sides != 0 && side_[block] == 0) {
-        side_[block] = *sides;
-        distance_nm_[block] = 0;
+    int64_t in_block = edge_.x - (first.x - lo_.x) % edge_.x;
+    for (int64_t begin = 0; begin < count; begin += in_block, in_block = edge_.x, ++block) {
+      if (side_[block] == 0) {
+        const uint8_t* end = sides + std::min(begin + in_block, count);
+        const uint8_t* found = std::find_if(sides + begin, end, [](uint8_t side) { return side != 0; });
+        side_[block] = found == end ? 0 : *found;
+        distance_nm_[block] = found == end ? distance_nm_[block] : 0;
       }
     }
   }

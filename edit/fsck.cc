@@ -129,6 +129,16 @@ absl::StatusOr<const volume::Volume*> FsckRun::VolumeAt(uint64_t generation) {
   return volume.get();
 }
 
+bool FsckRun::CameBackUnseen(const NodeHistories& histories, NodeId supervoxel, const Moment& moment) const {
+  const NodeHistory* history = &histories.Of(supervoxel);
+  while (history->born > moment.time && history->former != NodeId{}) {
+    history = &histories.Of(history->former);
+  }
+  const auto back = std::ranges::upper_bound(history->restored, moment.time);
+  return history->IsReplacedAt(moment.time) && back != history->restored.end() &&
+         GenerationAt(*back) <= moment.generation;
+}
+
 uint64_t FsckRun::GenerationAt(absl::Time time) const {
   uint64_t generation = span_.base;
   for (const OperationRecord& record : log_) {

@@ -141,6 +141,11 @@ class FsckRun {
   [[nodiscard]] absl::StatusOr<std::vector<Box>> WaitingBoxes() const;
   [[nodiscard]] absl::Status CheckEnded(const std::set<uint64_t>& running);
   [[nodiscard]] uint64_t GenerationAt(absl::Time time) const;
+  // Whether a supervoxel is in the voxels at a moment although others stood for it, or for what it was cut from later,
+  // because an undo gave them back since and no version tells the times apart: in a graph that was loaded with the
+  // segmentation of the end. REQUIRES: `histories` has the supervoxel and what it ever came from.
+  [[nodiscard]] bool CameBackUnseen(const NodeHistories& histories, graph::NodeId supervoxel,
+                                    const Moment& moment) const;
 
   graph::Dataset& dataset_;
   const FsckOverlay& overlay_;

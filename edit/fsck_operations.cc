@@ -155,6 +155,17 @@ std::vector<LoggedSide> LoggedSides(const OperationRecord& record) {
   return sides;
 }
 
+absl::Status LoadWithFormers(std::vector<NodeId> supervoxels, NodeHistories& histories) {
+  while (!supervoxels.empty()) {
+    CLEAVE_RETURN_IF_ERROR(histories.Load(supervoxels));
+    for (NodeId& supervoxel : supervoxels) {
+      supervoxel = histories.Of(supervoxel).former;
+    }
+    std::erase(supervoxels, NodeId{});
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status FsckRun::CheckSplitApart(const OperationRecord& record) {
@@ -166,7 +177,12 @@ absl::Status FsckRun::CheckSplitApart(const OperationRecord& record) {
   for (size_t side = 0; side < sides.size(); ++side) {
     const auto& [points, supervoxels] = sides[side];
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<uint64_t> labels, volume->ReadVoxels(0, points));
-    if (graph::ToNodeIds(labels) != supervoxels) {
+    const std::vector<NodeId> found = graph::ToNodeIds(labels);
+    CLEAVE_RETURN_IF_ERROR(LoadWithFormers(found, histories));
+    const Moment moment{record.time, GenerationAt(record.time)};
+    const bool is_later =
+        std::ranges::any_of(found, [&](NodeId supervoxel) { return CameBackUnseen(histories, supervoxel, moment); });
+    if (!is_later && found != supervoxels) {
       findings_.Add(
           {6,
            absl::StrCat("the points of split ", Value(record.id), " hold the supervoxels ", absl::StrJoin(labels, ", "),

@@ -146,6 +146,9 @@ class VoxelCheck {
       if (!first && Unchanged(id)) {
         continue;
       }
+      if (run_.CameBackUnseen(histories_, id, moment)) {
+        continue;
+      }
       ++looked_at;
       const NodeId root = histories_.RootAt(id, moment.time);
       if (root == NodeId{}) {

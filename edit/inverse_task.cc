@@ -9,8 +9,10 @@
 //    supervoxel that no edge of the split joins again, because they do not touch, get a fake edge, which a redo parts
 //    too.
 // 4. With the voxels, the fragments become again what they were cut from (restore_plan.h), whether the objects were
-//    joined before or not. A redo then has nothing to part: it is a split of its own, between the points of the first
-//    one, with fresh fragments. It stands for the first one in later undos and redos; the row of that one says so.
+//    joined before or not. A redo then has nothing to part: it is a split of its own, with fresh fragments, and the
+//    sides of the first one's fragments as the segmentation had them then; where that version is no longer kept,
+//    between the points of the first one. It stands for the first one in later undos and redos; the row of that one
+//    says so.
 // 5. The row of the merge or split says which undo took it back last, or that it stands again.
 #include <algorithm>
 #include <map>
@@ -170,15 +172,32 @@ class InverseTask final : public Task {
           absl::StrCat("operation ", Value(original_.id), ", a ", Name(original_.kind), ", cannot be ", PastOf(sense_),
                        ": its log has no points to cut between; split the object anew"));
     }
-    split_anew_ = MakeSplitTask({.sources = cut_.sources,
-                                 .sinks = cut_.sinks,
-                                 .user = request_.user,
-                                 .refuse_isolating_cut = false,
-                                 .more_sides = MoreSidesOf(cut_)});
+    SplitRequest request{.sources = cut_.sources,
+                         .sinks = cut_.sinks,
+                         .user = request_.user,
+                         .refuse_isolating_cut = false,
+                         .more_sides = MoreSidesOf(cut_)};
+    CLEAVE_ASSIGN_OR_RETURN(std::optional<EarlierSplit> earlier, FindEarlierSplit(draft));
+    split_anew_ = earlier.has_value() ? MakeSplitAgainTask(std::move(request), *std::move(earlier))
+                                      : MakeSplitTask(std::move(request));
     absl::StatusOr<std::vector<NodeId>> roots = split_anew_->Resolve(draft);
     return roots.ok() ? roots
                       : Annotate(roots.status(), absl::StrCat("operation ", Value(original_.id), " cannot be ",
                                                               PastOf(sense_), " between its points"));
+  }
+
+  // Nothing where the version with the cut's voxels is not there: of a batch that is not written, or removed since.
+  absl::StatusOr<std::optional<EarlierSplit>> FindEarlierSplit(const Draft& draft) const {
+    if (!cut_.written_generation.has_value()) {
+      return std::nullopt;
+    }
+    absl::StatusOr<std::unique_ptr<volume::Volume>> voxels =
+        draft.dataset().SegmentationAt({.generation = cut_.written_generation, .time = std::nullopt});
+    if (absl::IsNotFound(voxels.status())) {
+      return std::nullopt;
+    }
+    CLEAVE_RETURN_IF_ERROR(voxels.status());
+    return EarlierSplit{*std::move(voxels), cut_.fragment_origins};
   }
 
   absl::StatusOr<std::vector<NodeId>> LookForVoxels(const Draft& draft) {

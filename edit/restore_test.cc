@@ -118,6 +118,19 @@ class RestoreNeck : public testing::Test {
       }
     }
   }
+  // Whether the same voxels make one object, whatever their ids are.
+  static bool SameBorders(const Moment& a, const Moment& b) {
+    std::map<uint64_t, uint64_t> to_b;
+    std::map<uint64_t, uint64_t> to_a;
+    for (int64_t i = 0; i < a.voxels.size(); ++i) {
+      const uint64_t in_a = a.voxels.data()[i] == 0 ? 0 : a.objects.at(a.voxels.data()[i]);
+      const uint64_t in_b = b.voxels.data()[i] == 0 ? 0 : b.objects.at(b.voxels.data()[i]);
+      if (to_b.try_emplace(in_a, in_b).first->second != in_b || to_a.try_emplace(in_b, in_a).first->second != in_a) {
+        return false;
+      }
+    }
+    return true;
+  }
   void ExpectAsIngested() {
     EXPECT_TRUE(SameVoxels(moments_.back().voxels, moments_.front().voxels));
     EXPECT_EQ(moments_.back().objects, moments_.front().objects);
@@ -173,6 +186,7 @@ TEST_F(RestoreNeck, ARedoCutsAnewAndStandsForTheFirst) {
   EXPECT_TRUE(Apart());
   EXPECT_EQ(redo.kind, OperationKind::kRedo);
   EXPECT_EQ(redo.target, cut.operation);
+  EXPECT_TRUE(SameBorders(moments_.back(), moments_[1])) << "every voxel is on the side where it was";
   ASSERT_EQ(redo.fragments.size(), cut.fragments.size());
   for (size_t i = 0; i < cut.fragments.size(); ++i) {
     EXPECT_NE(redo.fragments[i].id, cut.fragments[i].id) << "ids are used once";

@@ -127,9 +127,28 @@ class Attempt {
     return sides;
   }
 
+  // What the earlier split made of the family, if it cut any of it. `numbers` are the sides of the groups of points.
+  std::optional<EarlierCut> EarlierCutOf(const std::vector<NodeId>& family, const std::vector<int>& numbers) const {
+    std::optional<EarlierCut> earlier;
+    const auto is_of_family = [&](const Fragment& fragment) {
+      return std::ranges::binary_search(family, fragment.former);
+    };
+    if (requirements_.earlier.has_value() && std::ranges::any_of(requirements_.earlier->fragments, is_of_family)) {
+      earlier.emplace();
+      earlier->voxels = requirements_.earlier->voxels;
+      for (const Fragment& fragment : requirements_.earlier->fragments) {
+        if (const auto group = std::ranges::find(numbers, fragment.side); group != numbers.end()) {
+          earlier->side_of[Value(fragment.id)] = static_cast<uint8_t>(group - numbers.begin() + 1);
+        }
+      }
+    }
+    return earlier;
+  }
+
   absl::StatusOr<VoxelSplit> CutVoxelsOf(const std::vector<NodeId>& family) {
     FamilySides sides = SidesIn(family);
-    const VoxelSplitRequest request{family, std::move(sides.groups)};
+    const std::optional<EarlierCut> earlier = EarlierCutOf(family, sides.numbers);
+    const VoxelSplitRequest request{family, std::move(sides.groups), earlier.has_value() ? &*earlier : nullptr};
     CLEAVE_ASSIGN_OR_RETURN(VoxelSplit split,
                             PlanVoxelSplit(*planned_, layout_, dataset_.ids(), dataset_.meta().voxel_size_nm, request,
                                            working_->InfiniteEdges(family), stages_));

@@ -11,6 +11,8 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -22,6 +24,7 @@
 #include "edit/plan.h"
 #include "graph/edges.h"
 #include "graph/ids.h"
+#include "volume/volume.h"
 
 namespace cleave::edit {
 
@@ -31,12 +34,21 @@ struct MarkedPoint {
   graph::NodeId supervoxel{};
 };
 
+// A split with voxels that was undone with them, to be done again: the segmentation with its fragments, and what each
+// of them was cut from and on which side it was.
+struct EarlierSplit {
+  std::shared_ptr<const volume::Volume> voxels;
+  std::vector<Fragment> fragments;
+};
+
 struct SplitRequirements {
   graph::OperationId operation{};
   graph::NodeId root{};
   std::vector<std::vector<MarkedPoint>> sides;  // two or more
   bool augment_paths = true;                    // cut/graph_cut.h
   bool refuse_isolating_cut = true;             // the same
+  // Families that it cut are cut as it did; others, and all without it, between the points.
+  std::optional<EarlierSplit> earlier = {};
   // Locks L2 chunks before their voxels are read; called with growing sets. Empty: no locks (a preview).
   std::function<absl::Status(std::span<const ChunkPoint>)> lock_chunks;
 };

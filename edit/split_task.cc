@@ -45,7 +45,10 @@ std::vector<SidePoint> PointsForTheLog(const std::vector<MarkedPoint>& points, c
 // Between points.
 class MulticutTask final : public Task {
  public:
-  explicit MulticutTask(SplitRequest request) : request_(std::move(request)) {}
+  explicit MulticutTask(SplitRequest request, std::optional<EarlierSplit> earlier = std::nullopt)
+      : request_(std::move(request)) {
+    requirements_.earlier = std::move(earlier);
+  }
 
   OperationKind kind() const override { return OperationKind::kSplit; }
   const std::string& user() const override { return request_.user; }
@@ -218,6 +221,10 @@ std::unique_ptr<Task> MakeSplitTask(SplitRequest request) {
     return std::make_unique<MulticutTask>(std::move(request));
   }
   return std::make_unique<EdgeSplitTask>(std::move(request));
+}
+
+std::unique_ptr<Task> MakeSplitAgainTask(SplitRequest request, EarlierSplit earlier) {
+  return std::make_unique<MulticutTask>(std::move(request), std::move(earlier));
 }
 
 }  // namespace cleave::edit

@@ -58,6 +58,8 @@ class Task {
 
 [[nodiscard]] std::unique_ptr<Task> MakeMergeTask(MergeRequest request);
 [[nodiscard]] std::unique_ptr<Task> MakeSplitTask(SplitRequest request);
+// Between points, where families that an earlier split cut are cut as it did.
+[[nodiscard]] std::unique_ptr<Task> MakeSplitAgainTask(SplitRequest request, EarlierSplit earlier);
 [[nodiscard]] std::unique_ptr<Task> MakeUndoTask(UndoRequest request);
 [[nodiscard]] std::unique_ptr<Task> MakeRedoTask(RedoRequest request);
 [[nodiscard]] std::unique_ptr<Task> MakeTask(const BatchItem& item);

@@ -1,18 +1,21 @@
 #include "edit/voxel_split.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cassert>
 #include <map>
 #include <mutex>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 
 #include "base/array.h"
 #include "base/parallel.h"
 #include "base/status.h"
 #include "cut/components.h"
+#include "cut/extend_sides.h"
 #include "cut/graph_cut.h"
 #include "cut/voxel_cut.h"
 #include "volume/volume.h"
@@ -46,13 +49,17 @@ class Splitter {
     renamed_.resize(pieces_.size());
   }
 
-  absl::Status Cut(VoxelSizeNm voxel_size_nm, const std::vector<std::vector<VoxelPoint>>& groups, Stages& stages) {
+  absl::Status Cut(VoxelSizeNm voxel_size_nm, const VoxelSplitRequest& request, Stages& stages) {
     CLEAVE_ASSIGN_OR_RETURN(const Array3<uint8_t> mask, stages.Run("read mask", [this] { return ReadMask(); }));
-    std::vector<std::vector<VoxelPoint>> local = groups;
+    std::vector<std::vector<VoxelPoint>> local = request.groups;
     for (std::vector<VoxelPoint>& group : local) {
       for (VoxelPoint& point : group) {
         point = point - box_.lo;
       }
+    }
+    if (request.earlier != nullptr) {
+      const Stages::Scope scope(stages, "earlier cut");
+      return CutAgain(voxel_size_nm, mask, *request.earlier, local);
     }
     CLEAVE_ASSIGN_OR_RETURN(cut::VoxelCut cut, stages.Run("voxel cut", [&] {
       return cut::CutVoxels({.mask = mask.view(), .voxel_size_nm = voxel_size_nm, .groups = local});
@@ -169,6 +176,68 @@ class Splitter {
                                    const std::function<absl::Status(ChunkPoint)>& body) {
     return ParallelFor(static_cast<int64_t>(chunks.size()), DefaultThreadCount(),
                        [&](int64_t i) { return body(chunks[static_cast<size_t>(i)]); });
+  }
+
+  // Step 2, where the cut was made before. Points whose voxels had no side then have one now.
+  absl::Status CutAgain(VoxelSizeNm voxel_size_nm, const Array3<uint8_t>& mask, const EarlierCut& earlier,
+                        const std::vector<std::vector<VoxelPoint>>& groups) {
+    Array3<uint8_t> known(box_.extent());
+    CLEAVE_RETURN_IF_ERROR(ForEachChunk(chunks_, [&](ChunkPoint chunk) {
+      const Box part = ChunkBox(chunk);
+      return earlier.voxels->ReadBoxMapped(
+          volume::kFinestScale, part,
+          [&](uint64_t id) -> uint8_t {
+            const auto found = earlier.side_of.find(id);
+            return found == earlier.side_of.end() ? 0 : found->second;
+          },
+          known.view().Crop(Local(part)));
+    }));
+    Array3<uint8_t> seeded = known;
+    for (size_t group = 0; group < groups.size(); ++group) {
+      for (const VoxelPoint point : groups[group]) {
+        seeded[point] = known[point] != 0 ? known[point] : static_cast<uint8_t>(group + 1);
+      }
+    }
+    CLEAVE_ASSIGN_OR_RETURN(side_, cut::ExtendSides(mask.view(), voxel_size_nm, seeded.view()));
+    return ForEachChunk(chunks_, [&](ChunkPoint chunk) { return KeepUncut(chunk, known, seeded); });
+  }
+
+  // Pieces of the chunk that the earlier cut did not touch were on one side as a whole: that of their points, or else
+  // that of most of their voxels.
+  absl::Status KeepUncut(ChunkPoint chunk, const Array3<uint8_t>& known, const Array3<uint8_t>& seeded) {
+    const Box whole = ChunkBox(chunk);
+    CLEAVE_ASSIGN_OR_RETURN(const Array3<uint32_t> piece, ReadPieces(chunk, whole));
+    const ArrayView3<uint8_t> side = side_.view().Crop(Local(whole));
+    const ArrayView3<const uint8_t> was = known.view().Crop(Local(whole));
+    const ArrayView3<const uint8_t> seed = seeded.view().Crop(Local(whole));
+    const auto for_each_voxel = [&](auto function) {
+      for (int64_t z = 0; z < whole.extent().z; ++z) {
+        for (int64_t y = 0; y < whole.extent().y; ++y) {
+          for (int64_t x = 0; x < whole.extent().x; ++x) {
+            if (const VoxelPoint at{x, y, z}; piece[at] != 0) {
+              function(at, piece[at]);
+            }
+          }
+        }
+      }
+    };
+    absl::flat_hash_set<uint32_t> cut_before;
+    absl::flat_hash_map<uint32_t, std::array<int64_t, kSidesMax + 1>> votes;
+    for_each_voxel([&](VoxelPoint at, uint32_t number) {
+      if (was[at] != 0) {
+        cut_before.insert(number);
+      } else {
+        const bool is_point = seed[at] != 0;
+        votes.try_emplace(number).first->second[side[at]] += is_point ? Count(whole.extent()) : 1;
+      }
+    });
+    for_each_voxel([&](VoxelPoint at, uint32_t number) {
+      if (!cut_before.contains(number)) {
+        const auto& of_piece = votes.at(number);
+        side[at] = static_cast<uint8_t>(std::ranges::max_element(of_piece) - of_piece.begin());
+      }
+    });
+    return absl::OkStatus();
   }
 
   absl::StatusOr<Array3<uint8_t>> ReadMask() const {
@@ -346,7 +415,7 @@ absl::StatusOr<VoxelSplit> PlanVoxelSplit(PlannedVolume& planned, const graph::I
   }
   Splitter splitter(planned, layout, ids, request);
   VoxelSplit split;
-  CLEAVE_RETURN_IF_ERROR(splitter.Cut(voxel_size_nm, request.groups, stages));
+  CLEAVE_RETURN_IF_ERROR(splitter.Cut(voxel_size_nm, request, stages));
   const Stages::Scope scope(stages, "rename voxels");
   CLEAVE_RETURN_IF_ERROR(splitter.FindRenamed(must_part));
   CLEAVE_RETURN_IF_ERROR(splitter.Rename(split));

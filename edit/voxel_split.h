@@ -19,12 +19,21 @@
 
 namespace cleave::edit {
 
+// A cut of voxels that was made once, to be made again: the segmentation with it, and the sides of its fragments, by
+// their place among VoxelSplitRequest::groups, from 1.
+struct EarlierCut {
+  std::shared_ptr<const volume::Volume> voxels;
+  absl::flat_hash_map<uint64_t, uint8_t> side_of;
+};
+
 // A family: supervoxels that infinite edges hold together because chunk borders divide one thing.
 struct VoxelSplitRequest {
   // The family's supervoxels in the region, ascending. Only voxels of these are looked at.
   std::vector<graph::NodeId> pieces;
   // Points of each side in voxels of scale 0: sources, sinks.
   std::vector<std::vector<VoxelPoint>> groups;
+  // Borrowed. Not null: voxels that were on a side then go there again; pieces that were in no fragment keep whole.
+  const EarlierCut* earlier = nullptr;
 };
 
 // A chunk of the graph in which voxels change, and the smallest box of them.
@@ -62,7 +71,8 @@ class PlannedVolume {
 // stale.
 //
 //   1. The mask: voxels of the pieces, in the box of their chunks. Only chunks that hold a piece are read.
-//   2. The cut of the mask (cut/voxel_cut.h).
+//   2. The cut of the mask (cut/voxel_cut.h), or an earlier one again, extended to what it did not touch
+//      (cut/extend_sides.h).
 //   3. Per chunk, which sides each piece has; a piece with one side keeps its id, unless must_part says otherwise.
 //   4. Every other piece falls into fragments: one per side and per 26-connected component inside the chunk, each with
 //   a
