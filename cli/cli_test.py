@@ -608,6 +608,34 @@ def test_a_branch_goes_its_own_way(project, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+def test_a_copy_is_a_graph_of_its_own(project, tmp_path):
+    points = ["--source", ",".join(map(str, SOURCE)), "--sink", ",".join(map(str, SINK))]
+    split = run_json("split", project, *points)
+    copy = run_json("copy", project, tmp_path / "trial")
+    assert (copy["graph_id"], copy["dynamic_mesh_dir"], copy["operations"], copy["time"]) == ("trial", None, 1, split["time"])
+    assert run_json("info", tmp_path / "trial")["graph_id"] == "trial" != run_json("info", project)["graph_id"]
+    assert lookup(tmp_path / "trial", SOURCE, SINK) == lookup(project, SOURCE, SINK)
+    # Fragments of the source's fork are read as a part of the base; what the copy writes has its own prefix.
+    old = run_json("info", project)["graph_id"]
+    assert list((tmp_path / "trial/ocdbt/base" / f"{old}_d").iterdir())
+    undo = run_json("undo", tmp_path / "trial", split["operation"], "--voxels")
+    again = run_json("split", tmp_path / "trial", *points)
+    assert list((tmp_path / "trial/ocdbt/trial/trial_d").iterdir()) and not (tmp_path / "trial/ocdbt" / old).exists()
+    assert run_json("fsck", tmp_path / "trial")["clean"] and run_json("fsck", project)["clean"]
+    differ = run_json("diff", tmp_path / "trial", project)
+    assert differ["common"] == 1 and differ["only_second"] == []
+    assert [edit["operation"] for edit in differ["only_first"]] == [undo["operation"], again["operation"]]
+    # A copy of the copy, without its source.
+    run_json("copy", tmp_path / "trial", tmp_path / "x", "--graph-id", "third")
+    shutil.rmtree(tmp_path / "trial")
+    assert run_json("fsck", tmp_path / "x")["clean"] and run_json("info", tmp_path / "x")["graph_id"] == "third"
+    fail(REFUSED, "copy", tmp_path / "x", tmp_path / "y", "--graph-id", old, says="was once named")
+    fail(USAGE, "copy", project, tmp_path / "y", "--graph-id", old, says="a name of its own")
+    fail(USAGE, "copy", project, tmp_path / "a b", says="--graph-id")
+    fail(REFUSED, "copy", project, tmp_path / "x", says="name another folder")
+    assert not (tmp_path / "y").exists() and not (tmp_path / "a b").exists()
+
+
 def test_batches(project, tmp_path):
     (source, _), (bystander, _) = lookup(project, SOURCE, BYSTANDER)
     file = tmp_path / "edits.json"

@@ -39,6 +39,7 @@ class Command {
 [[nodiscard]] std::unique_ptr<Command> MakeAgreementCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeBatchCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeBranchCommand();
+[[nodiscard]] std::unique_ptr<Command> MakeCopyCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeDiffCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeEventsCommand();
 [[nodiscard]] std::unique_ptr<Command> MakeExportCommand();

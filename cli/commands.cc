@@ -14,6 +14,7 @@ std::vector<std::unique_ptr<Command>> MakeCommands() {
            MakeInfoCommand,
            MakeFsckCommand,
            MakeBranchCommand,
+           MakeCopyCommand,
            MakeDiffCommand,
            MakeStuckListCommand,
            MakeStuckShowCommand,

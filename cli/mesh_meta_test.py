@@ -156,6 +156,31 @@ def test_a_branch_has_single_files_of_its_own(project, tmp_path):
     assert run_json("ingest", "mesh-meta", project)["record"]["dynamic_mesh_dir"] == "dynamic_graph"
 
 
+def test_a_copy_has_a_folder_of_single_files_named_after_it(project, tmp_path):
+    shared = tmp_path / "elsewhere"
+    run_json("ingest", "mesh-meta", project, "--folder", shared)
+    copy = run_json("copy", project, tmp_path / "c", "--graph-id", "c1")
+    assert copy["dynamic_mesh_dir"] == "dynamic_c1"
+    record = run_json("ingest", "mesh-meta", tmp_path / "c")["record"]
+    assert record["dynamic_mesh_dir"] == "dynamic_c1" and record["dir"] == "mesh"
+    assert run_json("ingest", "mesh-meta", project)["record"]["dynamic_mesh_dir"] == "dynamic_graph"
+    (shared / "mesh/dynamic_taken").mkdir(parents=True)
+    (shared / "mesh/dynamic_taken/17:0:0-1_0-1_0-1").write_bytes(b"mesh")
+    refused = call("copy", project, tmp_path / "d", "--graph-id", "taken")
+    assert refused.returncode == 4 and "meshes of another graph" in refused.stderr and not (tmp_path / "d").exists()
+
+
+def test_a_copy_takes_single_files_of_the_project_along(project, tmp_path):
+    run_json("ingest", "mesh-meta", project)
+    folder = project / "meshes/mesh/dynamic_graph"
+    folder.mkdir(parents=True)
+    (folder / "17:0:0-1_0-1_0-1").write_bytes(b"of no node of this graph")
+    run_json("copy", project, tmp_path / "c")
+    assert not (tmp_path / "c/meshes/mesh/dynamic_graph").exists()
+    assert (tmp_path / "c/meshes/mesh/info").exists() and folder.exists()
+    assert run_json("ingest", "mesh-meta", tmp_path / "c")["record"]["dynamic_mesh_dir"] == "dynamic_c"
+
+
 def test_what_cannot_be_is_refused(project, tmp_path):
     for arguments, says in ((("--max-layer", 40), "max-layer"), (("--dir", "a/../b"), "a/../b"),
                             (("--initial-time", "noon"), "--initial-time"), (("--folder", "ftp://x/"), "ftp")):  # fmt: skip

@@ -11,7 +11,10 @@
 #include "edit/event_index.h"
 #include "edit/instant.h"
 #include "mesh/branch_meshes.h"
+#include "mesh/mesh_meta.h"
 #include "ocdbt/database.h"
+#include "table/columns.h"
+#include "table/pickled_custom.h"
 #include "table/row_keys.h"
 #include "table/table.h"
 
@@ -120,44 +123,97 @@ std::vector<OperationRecord> SuccessesByTime(std::vector<OperationRecord> log) {
   return log;
 }
 
+// The record of the graph for others.
+absl::Status RenameRecord(table::Table& table, const std::string& graph_id) {
+  CLEAVE_ASSIGN_OR_RETURN(const table::Row row, table.ReadRow(table::kMetaRowKey, {.columns = {table::columns::kMeta},
+                                                                                   .cells_per_column = 1}));
+  const table::Cell* const cell = row.Newest(table::columns::kMeta);
+  if (cell == nullptr) {
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::string> renamed = table::WithGraphId(cell->value, graph_id);
+  CLEAVE_RETURN_IF_ERROR(Annotate(renamed.status(), "row 'meta'"));
+  const table::RowMutation rows[] = {
+      {table::kMetaRowKey, {table::SetCell{table::columns::kMeta, std::nullopt, *std::move(renamed)}}}};
+  return table.Apply(rows);
+}
+
+class Brancher {
+ public:
+  Brancher(graph::Dataset& dataset, const std::string& folder) : dataset_(dataset), folder_(folder) {}
+
+  // `graph_id`: "" for that of the project.
+  absl::StatusOr<BranchReport> Run(std::optional<absl::Time> at, const std::string& graph_id) {
+    CLEAVE_RETURN_IF_ERROR(RequireQuiet(dataset_));
+    const absl::Time ingested = dataset_.meta().ingested;
+    if (at.has_value() && *at < ingested) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("there was no graph at ", absl::FormatTime(absl::RFC3339_full, *at, absl::UTCTimeZone()),
+                       "; its ingest was at ", absl::FormatTime(absl::RFC3339_full, ingested, absl::UTCTimeZone())));
+    }
+    CLEAVE_ASSIGN_OR_RETURN(log_, OperationLog(dataset_.table()).ReadAll());
+    last_ = at.value_or(absl::InfiniteFuture());
+    BranchReport report;
+    report.graph_id = graph_id.empty() ? dataset_.meta().graph_id : graph_id;
+    report.dropped_count = std::ranges::count_if(log_, [&](const auto& record) { return IsLater(record, last_); });
+    report.operation_count = std::ssize(log_) - report.dropped_count;
+    report.time = ingested;
+    for (const OperationRecord& record : SuccessesByTime(log_)) {
+      report.time = record.time <= last_ ? std::max(report.time, record.time) : report.time;
+    }
+    CLEAVE_ASSIGN_OR_RETURN(const ocdbt::Snapshot newest, dataset_.database().Newest());
+    report.generation = newest.generation().value;
+    if (report.dropped_count > 0) {
+      report.generation = InstantAtTime(log_, last_).generation.value_or(report.generation);
+    }
+    const auto reconcile = [&](table::Table& table) { return Reconcile(table, graph_id, report); };
+    CLEAVE_ASSIGN_OR_RETURN(report.files, dataset_.CopyTo(folder_, report.generation, reconcile, graph_id));
+    return report;
+  }
+
+ private:
+  absl::Status Reconcile(table::Table& table, const std::string& graph_id, BranchReport& report) const {
+    CLEAVE_RETURN_IF_ERROR(DropConsumers(table));
+    CLEAVE_RETURN_IF_ERROR(report.dropped_count > 0 ? Trimmer(table, last_).Run(log_) : absl::OkStatus());
+    if (graph_id.empty()) {
+      CLEAVE_RETURN_IF_ERROR(mesh::BranchMeshes(dataset_.layout(), folder_, table, Clock::System().Now()));
+    } else {
+      CLEAVE_RETURN_IF_ERROR(RenameRecord(table, graph_id));
+      CLEAVE_RETURN_IF_ERROR(mesh::CopyMeshes(dataset_.layout(), folder_, table, graph_id));
+    }
+    CLEAVE_ASSIGN_OR_RETURN(const std::optional<mesh::MeshMeta> meshes, mesh::ReadMeshMeta(table));
+    report.dynamic_mesh_dir = meshes.has_value() ? meshes->dynamic_dir : "";
+    return absl::OkStatus();
+  }
+
+  graph::Dataset& dataset_;
+  const std::string& folder_;
+  std::vector<OperationRecord> log_;
+  absl::Time last_;
+};
+
 }  // namespace
 
 absl::StatusOr<BranchReport> BranchProject(graph::Dataset& dataset, const std::string& folder,
                                            std::optional<absl::Time> at) {
-  CLEAVE_RETURN_IF_ERROR(RequireQuiet(dataset));
-  const absl::Time ingested = dataset.meta().ingested;
-  if (at.has_value() && *at < ingested) {
+  return Brancher(dataset, folder).Run(at, "");
+}
+
+absl::StatusOr<BranchReport> CopyProject(graph::Dataset& dataset, const std::string& folder,
+                                         const std::string& graph_id) {
+  if (graph_id == dataset.meta().graph_id) {
     return absl::InvalidArgumentError(
-        absl::StrCat("there was no graph at ", absl::FormatTime(absl::RFC3339_full, *at, absl::UTCTimeZone()),
-                     "; its ingest was at ", absl::FormatTime(absl::RFC3339_full, ingested, absl::UTCTimeZone())));
+        absl::StrCat("the graph is named ", graph_id, " already; a copy needs a name of its own"));
   }
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<OperationRecord> log, OperationLog(dataset.table()).ReadAll());
-  const absl::Time last = at.value_or(absl::InfiniteFuture());
-  const bool is_past = std::ranges::any_of(log, [&](const OperationRecord& record) { return IsLater(record, last); });
-  BranchReport report;
-  report.dropped_count = std::ranges::count_if(log, [&](const auto& record) { return IsLater(record, last); });
-  report.operation_count = std::ssize(log) - report.dropped_count;
-  report.time = ingested;
-  for (const OperationRecord& record : SuccessesByTime(log)) {
-    report.time = record.time <= last ? std::max(report.time, record.time) : report.time;
-  }
-  CLEAVE_ASSIGN_OR_RETURN(const ocdbt::Snapshot newest, dataset.database().Newest());
-  report.generation = newest.generation().value;
-  if (is_past) {
-    report.generation = InstantAtTime(log, last).generation.value_or(report.generation);
-  }
-  CLEAVE_ASSIGN_OR_RETURN(report.files, dataset.CopyTo(folder, report.generation, [&](table::Table& table) {
-    CLEAVE_RETURN_IF_ERROR(DropConsumers(table));
-    CLEAVE_RETURN_IF_ERROR(is_past ? Trimmer(table, last).Run(log) : absl::OkStatus());
-    return mesh::BranchMeshes(dataset.layout(), folder, table, Clock::System().Now());
-  }));
-  return report;
+  return Brancher(dataset, folder).Run(std::nullopt, graph_id);
 }
 
 absl::StatusOr<LogDifference> DiffProjects(graph::Dataset& first, graph::Dataset& second) {
-  if (first.meta() != second.meta()) {
+  graph::GraphMeta meta = second.meta();
+  meta.graph_id = first.meta().graph_id;
+  if (first.meta() != meta) {
     return absl::FailedPreconditionError(
-        "the two are not branches of one project: their graphs, volumes or times of ingest differ");
+        "the two are not branches or copies of one project: their chunks, volumes or times of ingest differ");
   }
   CLEAVE_ASSIGN_OR_RETURN(std::vector<OperationRecord> logs_first, OperationLog(first.table()).ReadAll());
   CLEAVE_ASSIGN_OR_RETURN(std::vector<OperationRecord> logs_second, OperationLog(second.table()).ReadAll());

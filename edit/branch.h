@@ -31,6 +31,8 @@ struct BranchReport {
   uint64_t generation = 0;  // of the voxel store
   int64_t operation_count = 0;
   int64_t dropped_count = 0;  // operations that came later, failed ones among them
+  std::string graph_id;
+  std::string dynamic_mesh_dir;  // of its single meshes; "" where the project has no record of meshes
   graph::Dataset::CopiedFiles files;
 };
 
@@ -40,6 +42,16 @@ struct BranchReport {
 [[nodiscard]] absl::StatusOr<BranchReport> BranchProject(graph::Dataset& dataset, const std::string& folder,
                                                          std::optional<absl::Time> at);
 
+// A graph of its own, `graph_id`, that begins as this one is: as a branch of the present, and
+//   1. its fork writes under the name of the new graph, over the base and all that this one has written;
+//   2. meshes of nodes that edits make go to a folder of its own, "dynamic_" + `graph_id`; shards are shared;
+//   3. the record of the graph for others (row "meta") has the new name.
+// So both may stand in one table, bucket or folder of meshes one day and write none of the other's files. Errors as
+// BranchProject; INVALID_ARGUMENT for what cannot name a graph, or is this one's name; FAILED_PRECONDITION for a name
+// that an earlier one had, or whose meshes are there.
+[[nodiscard]] absl::StatusOr<BranchReport> CopyProject(graph::Dataset& dataset, const std::string& folder,
+                                                       const std::string& graph_id);
+
 // How two projects that were one have gone apart, by their logs.
 struct LogDifference {
   int64_t common_count = 0;                 // operations that both have
@@ -47,7 +59,7 @@ struct LogDifference {
   std::vector<OperationRecord> only_first;  // successful ones, by time
   std::vector<OperationRecord> only_second;
 };
-// FAILED_PRECONDITION when they are not of one graph and one ingest.
+// FAILED_PRECONDITION when they are not of one ingest. Names of copies may differ.
 [[nodiscard]] absl::StatusOr<LogDifference> DiffProjects(graph::Dataset& first, graph::Dataset& second);
 
 }  // namespace cleave::edit

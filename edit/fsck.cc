@@ -96,9 +96,15 @@ absl::Status FsckRun::Prepare() {
              "restore the operation's row from a backup"});
       }
     }
+    versions_.push_back({record.time, *record.written_generation});
     for (const ChunkPoint chunk : ChunksWrittenBy(dataset_.layout(), record)) {
       changes_[chunk].push_back(*record.written_generation);
     }
+  }
+  std::ranges::sort(versions_, {}, &Moment::time);
+  uint64_t newest = span_.base;
+  for (Moment& version : versions_) {
+    version.generation = newest = std::max(newest, version.generation);
   }
   for (auto& [chunk, generations] : changes_) {
     std::ranges::sort(generations);
@@ -140,13 +146,8 @@ bool FsckRun::CameBackUnseen(const NodeHistories& histories, NodeId supervoxel, 
 }
 
 uint64_t FsckRun::GenerationAt(absl::Time time) const {
-  uint64_t generation = span_.base;
-  for (const OperationRecord& record : log_) {
-    if (record.status == OperationStatus::kSuccess && record.time <= time) {
-      generation = std::max(generation, record.written_generation.value_or(0));
-    }
-  }
-  return generation;
+  const auto later = std::ranges::upper_bound(versions_, time, {}, &Moment::time);
+  return later == versions_.begin() ? span_.base : std::prev(later)->generation;
 }
 
 absl::Status FsckRun::CheckLocks() {

@@ -113,7 +113,8 @@ class FsckRun {
         table_(overlay.table != nullptr ? *overlay.table : dataset.table()),
         options_(options),
         progress_(progress),
-        findings_(options.findings_max) {}
+        findings_(options.findings_max),
+        edited_rows_(dataset.meta().ingested, kEditedRowsBytes) {}
 
   [[nodiscard]] absl::Status Prepare();
   [[nodiscard]] absl::Status CheckVoxels();
@@ -146,6 +147,15 @@ class FsckRun {
   // segmentation of the end. REQUIRES: `histories` has the supervoxel and what it ever came from.
   [[nodiscard]] bool CameBackUnseen(const NodeHistories& histories, graph::NodeId supervoxel,
                                     const Moment& moment) const;
+  // Whether the supervoxels that were found at the points of a split are those of its log, as far as that can be told.
+  [[nodiscard]] absl::StatusOr<bool> AgreesWithLog(const OperationRecord& record,
+                                                   const std::vector<graph::NodeId>& found,
+                                                   const std::vector<graph::NodeId>& logged);
+  // Of each supervoxel; 0 where it leads to none, whatever the rows hold.
+  [[nodiscard]] absl::StatusOr<std::vector<graph::NodeId>> RootsAt(std::span<const graph::NodeId> supervoxels,
+                                                                   absl::Time time);
+
+  static constexpr size_t kEditedRowsBytes = size_t{256} << 20;
 
   graph::Dataset& dataset_;
   const FsckOverlay& overlay_;
@@ -153,10 +163,12 @@ class FsckRun {
   const FsckOptions& options_;
   Progress& progress_;
   FsckFindings findings_;
+  EditedRows edited_rows_;
   std::vector<OperationRecord> log_;
   std::set<graph::OperationId> unreadable_;  // whose rows are not in log_
   GenerationSpan span_;
   std::vector<Moment> moments_;
+  std::vector<Moment> versions_;  // from each time on, the newest version that an operation wrote; ascending
   std::map<ChunkPoint, std::vector<uint64_t>> changes_;  // generations that changed voxels of a chunk, ascending
   std::mutex volumes_mutex_;
   std::map<uint64_t, std::unique_ptr<volume::Volume>> volumes_;

@@ -1,14 +1,18 @@
 // Invariants 3 and 4, chunk by chunk and layer by layer.
 //
 // Children and cross edges of a node never change, so what depends on them alone is looked at once; what depends on
-// where other nodes belong is looked at in every moment of the node's life:
+// where other nodes belong is looked at over all moments of the node's life, cell by cell of the others' parents:
 //   1. A node lies above its children, and every child has it as its parent; its own parent lists it.
 //   2. An L2 node's supervoxels are joined by edges inside the chunk.
-//   3. Both ends of an active edge between chunks list it, and share an ancestor one layer above the edge's.
-//   4. The children of a higher node are joined by the edges of their layer; it keeps those of higher layers.
-// 2 and 4 say that a root is connected, 3 that no edge leads from one root to another.
+//   3. Both ends of an active edge between chunks list it.
+//   4. A higher node keeps the edges of its children that leave it. Those of its own layer join its children: the child
+//      that lists an edge's other end is beside the one that lists the edge. No node skips the layer of an edge.
+// 2 and 4 say that a root is connected, 3 and 4 that no edge leads from one root to another. None of these climbs: each
+// looks at a node and those right above, below or beside it, so all together cost what the rows are, however long the
+// log is.
 #include <algorithm>
-#include <set>
+#include <iterator>
+#include <map>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
@@ -46,7 +50,7 @@ std::string ColumnWords(const table::Column& column) {
 class HierarchyCheck {
  public:
   HierarchyCheck(FsckRun& run, const graph::ChunkAddress& chunk)
-      : run_(run), layout_(run.dataset_.layout()), chunk_(chunk), histories_(layout_, run.table_) {}
+      : run_(run), layout_(run.dataset_.layout()), chunk_(chunk), histories_(layout_, run.table_, &run.edited_rows_) {}
 
   absl::Status Run() {
     CLEAVE_ASSIGN_OR_RETURN(nodes_, histories_.LoadChunk(chunk_));
@@ -54,14 +58,10 @@ class HierarchyCheck {
     for (const NodeId node : nodes_) {
       CheckOnce(node);
       int64_t looked_at = 0;
-      const bool unchanged = Unchanged(node);
-      for (const Moment& moment : run_.moments_) {
-        if (histories_.IsAlive(node, moment.time)) {
+      for (const TimeSpan& life : histories_.LivesOf(node)) {
+        if (const MomentRange range = MomentsIn(run_.moments_, life); range.first < range.end) {
           ++looked_at;
-          CheckMoment(node, moment.time);
-          if (unchanged) {
-            break;
-          }
+          CheckLife(node, range);
         }
       }
       run_.findings_.Count(3, looked_at);
@@ -76,43 +76,25 @@ class HierarchyCheck {
         {invariant, std::move(what), graph::ToIntegers(ids), layout_.ChunkBox(chunk_), std::string(kRestoreAdvice)});
   }
 
-  // Children, and the far ends of cross edges.
+  // Children; of L2 nodes, the far ends of cross edges and the nodes right above those.
   absl::Status LoadAround() {
+    using Above = NodeHistories::Above;
     std::vector<NodeId> around;
     for (const NodeId node : nodes_) {
       const NodeHistory& history = histories_.Of(node);
       around.insert(around.end(), history.children.begin(), history.children.end());
-      for (const auto& [layer, edges] : history.cross_edges) {
-        for (const EdgeEnds& edge : edges) {
-          around.push_back(edge.node1);
-          around.push_back(edge.node2);
-        }
-      }
     }
-    CLEAVE_RETURN_IF_ERROR(histories_.Load(around));
-    // The edges of children, which may be skip connections from lower layers.
+    CLEAVE_RETURN_IF_ERROR(histories_.Load(around, Above::kNothing));
+    if (chunk_.layer > graph::kL2Layer) {
+      return absl::OkStatus();
+    }
     around.clear();
     for (const NodeId node : nodes_) {
-      for (const NodeId child : histories_.Of(node).children) {
-        for (const auto& [layer, edges] : histories_.Of(child).cross_edges) {
-          for (const EdgeEnds& edge : edges) {
-            around.push_back(edge.node2);
-          }
-        }
+      for (const auto& [layer, edges] : histories_.Of(node).cross_edges) {
+        std::ranges::transform(edges, std::back_inserter(around), &EdgeEnds::node2);
       }
     }
-    return histories_.Load(around);
-  }
-
-  // Whether nothing that CheckMoment looks at has changed since ingest.
-  bool Unchanged(NodeId node) const {
-    const absl::Time ingested = run_.moments_.front().time;
-    const NodeHistory& history = histories_.Of(node);
-    const auto old = [&](NodeId id) { return histories_.LastChange(id) <= ingested; };
-    return old(node) && std::ranges::all_of(history.children, old) &&
-           std::ranges::all_of(history.cross_edges, [&](const auto& layer) {
-             return std::ranges::all_of(layer.second, [&](const EdgeEnds& edge) { return old(edge.node2); });
-           });
+    return histories_.Load(around, Above::kParents);
   }
 
   void CheckOnce(NodeId node) {
@@ -158,48 +140,80 @@ class HierarchyCheck {
     }
   }
 
-  void CheckMoment(NodeId node, absl::Time time) {
+  // The parents of a node in some moments, each with the first moment.
+  std::vector<std::pair<absl::Time, NodeId>> ParentsIn(NodeId node, const MomentRange& range) const {
+    std::vector<std::pair<absl::Time, NodeId>> parents;
+    for (size_t i = range.first; i < range.end;) {
+      const auto& [parent, end] = histories_.Of(node).ParentFrom(run_.moments_[i].time);
+      parents.emplace_back(run_.moments_[i].time, parent);
+      i = std::max(i + 1, MomentsIn(run_.moments_, {run_.moments_[i].time, end}).end);
+    }
+    return parents;
+  }
+
+  // Moments in which the node was a part of the graph.
+  void CheckLife(NodeId node, const MomentRange& range) {
     const NodeHistory& history = histories_.Of(node);
     for (const NodeId child : history.children) {
-      if (const NodeId parent = histories_.Of(child).ParentAt(time); parent != node) {
-        Find(3,
-             absl::StrCat("node ", Value(node), " lists the child ", Value(child), ", whose parent at ",
-                          absl::FormatTime(time), " is ", Value(parent)),
-             {node, child, parent});
+      for (const auto& [time, parent] : ParentsIn(child, range)) {
+        if (parent != node) {
+          Find(3,
+               absl::StrCat("node ", Value(node), " lists the child ", Value(child), ", whose parent at ",
+                            absl::FormatTime(time), " is ", Value(parent)),
+               {node, child, parent});
+        }
       }
     }
-    const NodeId parent = history.ParentAt(time);
-    if (parent != NodeId{} && !std::ranges::binary_search(histories_.Of(parent).children, node)) {
+    for (const auto& [time, parent] : ParentsIn(node, range)) {
+      if (parent != NodeId{}) {
+        CheckParent(node, parent, time);
+      }
+    }
+    if (chunk_.layer == graph::kL2Layer) {
+      CheckCrossEdges(node, range);
+    } else {
+      CheckChildrenJoined(node, run_.moments_[range.first].time);
+    }
+  }
+
+  void CheckParent(NodeId node, NodeId parent, absl::Time time) {
+    if (!std::ranges::binary_search(histories_.Of(parent).children, node)) {
       Find(3,
            absl::StrCat("node ", Value(node), " has parent ", Value(parent), " at ", absl::FormatTime(time),
                         ", which does not list it as a child"),
            {node, parent});
     }
-    if (chunk_.layer == graph::kL2Layer) {
-      CheckCrossEdges(node, time);
-    } else {
-      CheckChildrenJoined(node, time);
+    const graph::CrossEdges& cross_edges = histories_.Of(node).cross_edges;
+    if (!cross_edges.empty() && layout_.LayerOf(parent) > cross_edges.begin()->first + 1) {
+      Find(4,
+           absl::StrCat("node ", Value(node), " has parent ", Value(parent), " at ", absl::FormatTime(time),
+                        ", above the layer ", cross_edges.begin()->first + 1, " in which its active edges join it"),
+           {node, parent});
     }
   }
 
-  void CheckCrossEdges(NodeId node, absl::Time time) {
+  void CheckCrossEdges(NodeId node, const MomentRange& range) {
     for (const auto& [layer, edges] : histories_.Of(node).cross_edges) {
       for (const EdgeEnds& edge : edges) {
-        const std::string name = absl::StrCat("the active edge ", Value(edge.node1), "-", Value(edge.node2),
-                                              " of node ", Value(node), " at ", absl::FormatTime(time));
+        const auto find = [&](absl::Time time, absl::string_view what, std::vector<NodeId> ids) {
+          Find(4,
+               absl::StrCat("the active edge ", Value(edge.node1), "-", Value(edge.node2), " of node ", Value(node),
+                            " at ", absl::FormatTime(time), what),
+               std::move(ids));
+        };
         if (!std::ranges::binary_search(histories_.Of(node).children, edge.node1) ||
             layer != layout_.EdgeLayer(edge.node1, edge.node2)) {
-          Find(4, absl::StrCat(name, " is not of this node, or not of layer ", layer), {node, edge.node1});
+          find(run_.moments_[range.first].time, absl::StrCat(" is not of this node, or not of layer ", layer),
+               {node, edge.node1});
           continue;
         }
-        const NodeHistory& other = histories_.Of(histories_.AncestorAt(edge.node2, graph::kL2Layer, time));
-        const auto mirrored = other.cross_edges.find(layer);
-        if (mirrored == other.cross_edges.end() || !std::ranges::binary_search(mirrored->second, edge.Reversed())) {
-          Find(4, absl::StrCat(name, " is not listed by its other end"), {node, edge.node1, edge.node2});
-        }
-        if (histories_.AncestorAt(edge.node1, layer + 1, time) != histories_.AncestorAt(edge.node2, layer + 1, time)) {
-          Find(4, absl::StrCat(name, " joins nodes without a common ancestor in layer ", layer + 1),
-               {node, edge.node1, edge.node2});
+        for (const auto& [time, parent] : ParentsIn(edge.node2, range)) {
+          const graph::CrossEdges& others = histories_.Of(parent).cross_edges;
+          const auto mirrored = others.find(layer);
+          if (layout_.LayerOf(parent) != graph::kL2Layer || mirrored == others.end() ||
+              !std::ranges::binary_search(mirrored->second, edge.Reversed())) {
+            find(time, " is not listed by its other end", {node, edge.node1, edge.node2});
+          }
         }
       }
     }
@@ -207,16 +221,23 @@ class HierarchyCheck {
 
   void CheckChildrenJoined(NodeId node, absl::Time time) {
     const NodeHistory& history = histories_.Of(node);
-    if (history.children.size() < 2) {
-      return;
+    absl::flat_hash_map<EdgeEnds, NodeId> lister;
+    for (const NodeId child : history.children) {
+      for (const EdgeEnds& edge : EdgesHere(child)) {
+        lister.emplace(edge, child);
+      }
     }
     std::vector<EdgeEnds> joined;
-    for (const NodeId child : history.children) {
-      const graph::CrossEdges& cross_edges = histories_.Of(child).cross_edges;
-      if (const auto edges = cross_edges.find(chunk_.layer - 1); edges != cross_edges.end()) {
-        for (const EdgeEnds& edge : edges->second) {
-          joined.push_back({child, histories_.AncestorAt(edge.node2, chunk_.layer - 1, time)});
-        }
+    for (const auto& [edge, child] : lister) {
+      const auto other = lister.find(edge.Reversed());
+      if (other == lister.end()) {
+        Find(4,
+             absl::StrCat("the active edge ", Value(edge.node1), "-", Value(edge.node2), " of node ", Value(child),
+                          " at ", absl::FormatTime(time), " joins nodes without a common ancestor in layer ",
+                          chunk_.layer),
+             {child, edge.node1, edge.node2, node});
+      } else {
+        joined.push_back({child, other->second});
       }
     }
     if (const auto parts = graph::ComponentsOf(history.children, joined); parts.size() > 1) {
@@ -225,6 +246,14 @@ class HierarchyCheck {
                         " parts without an active edge between them at ", absl::FormatTime(time)),
            {node, parts[0].front(), parts[1].front()});
     }
+  }
+
+  // A node's edges that its parent in this chunk's layer resolves.
+  const std::vector<EdgeEnds>& EdgesHere(NodeId child) const {
+    static const std::vector<EdgeEnds> kNone;
+    const graph::CrossEdges& cross_edges = histories_.Of(child).cross_edges;
+    const auto edges = cross_edges.find(chunk_.layer - 1);
+    return edges == cross_edges.end() ? kNone : edges->second;
   }
 
   // What a node lists as active is an edge of the segmentation, or one that an edit made.
@@ -244,9 +273,9 @@ class HierarchyCheck {
   // The supervoxels of an L2 node are joined by edges that were there when it was made.
   absl::Status CheckInside() {
     CLEAVE_ASSIGN_OR_RETURN(const graph::ChunkEdges stored, run_.dataset_.edges().Read(chunk_.position));
-    std::set<absl::Time> times;
+    std::map<absl::Time, std::vector<NodeId>> created;
     for (const NodeId node : nodes_) {
-      times.insert(histories_.Of(node).created.value_or(absl::InfinitePast()));
+      created[histories_.Of(node).created.value_or(absl::InfinitePast())].push_back(node);
     }
     // Both grow with time, as the edges of edits do.
     absl::flat_hash_set<EdgeEnds> leaving;
@@ -260,7 +289,7 @@ class HierarchyCheck {
         leaving.insert(EdgeEnds{edge.node1, edge.node2}.Sorted());
       }
     }
-    for (const absl::Time time : times) {
+    for (const auto& [time, nodes] : created) {
       const ChunkPoint position[] = {chunk_.position};
       const absl::StatusOr<std::vector<std::vector<graph::Edge>>> edited =
           graph::ReadEditedEdges(run_.View(time), run_.table_, position, known_until);
@@ -274,11 +303,8 @@ class HierarchyCheck {
         inside[edge.node1].push_back({edge.node1, edge.node2});
         leaving.insert(EdgeEnds{edge.node1, edge.node2}.Sorted());
       }
-      for (const NodeId node : nodes_) {
+      for (const NodeId node : nodes) {
         const NodeHistory& history = histories_.Of(node);
-        if (history.created.value_or(absl::InfinitePast()) != time) {
-          continue;
-        }
         CheckEdgesExist(node, leaving);
         std::vector<EdgeEnds> ends;
         for (const NodeId child : history.children) {

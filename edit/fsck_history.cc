@@ -1,6 +1,7 @@
 #include "edit/fsck_history.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -109,13 +110,44 @@ std::vector<Moment> MomentsOf(absl::Time ingested, std::span<const OperationReco
   return moments;
 }
 
-NodeId NodeHistory::ParentAt(absl::Time time) const {
-  for (const auto& [since, parent] : parents) {
-    if (since <= time) {
-      return parent;
-    }
+MomentRange MomentsIn(std::span<const Moment> moments, const TimeSpan& span) {
+  const auto index_of = [&](absl::Time time) {
+    return static_cast<size_t>(std::ranges::lower_bound(moments, time, {}, &Moment::time) - moments.begin());
+  };
+  return {index_of(span.first), span.end == absl::InfiniteFuture() ? moments.size() : index_of(span.end)};
+}
+
+std::pair<NodeId, absl::Time> NodeHistory::ParentFrom(absl::Time time) const {
+  const auto found =
+      std::ranges::lower_bound(parents, time, std::greater<>(), [](const auto& parent) { return parent.first; });
+  const absl::Time end = found == parents.begin() ? absl::InfiniteFuture() : std::prev(found)->first;
+  return {found == parents.end() ? NodeId{} : found->second, end};
+}
+
+std::vector<std::shared_ptr<const NodeHistory>> EditedRows::Find(std::span<const NodeId> nodes) {
+  std::vector<std::shared_ptr<const NodeHistory>> found;
+  found.reserve(nodes.size());
+  const std::lock_guard lock(mutex_);
+  for (const NodeId node : nodes) {
+    const auto kept = rows_.find(node);
+    found.push_back(kept == rows_.end() ? nullptr : kept->second);
   }
-  return NodeId{};
+  return found;
+}
+
+void EditedRows::Keep(NodeId node, std::shared_ptr<const NodeHistory> history) {
+  if (history->last_change <= ingested_) {
+    return;
+  }
+  size_t bytes = sizeof(NodeHistory) + history->parents.size() * sizeof(history->parents[0]) +
+                 history->children.size() * sizeof(NodeId);
+  for (const auto& [layer, edges] : history->cross_edges) {
+    bytes += edges.size() * sizeof(graph::EdgeEnds);
+  }
+  const std::lock_guard lock(mutex_);
+  if (bytes_ + bytes <= bytes_max_ && rows_.try_emplace(node, std::move(history)).second) {
+    bytes_ += bytes;
+  }
 }
 
 table::Filter NodeHistories::Columns() const {
@@ -127,21 +159,34 @@ table::Filter NodeHistories::Columns() const {
   return filter;
 }
 
-absl::Status NodeHistories::Load(std::span<const NodeId> nodes) {
+absl::Status NodeHistories::Load(std::span<const NodeId> nodes, Above above) {
   std::vector<NodeId> frontier(nodes.begin(), nodes.end());
-  while (!frontier.empty()) {
+  for (int step = 0; !frontier.empty(); ++step) {
     std::ranges::sort(frontier);
     frontier.erase(std::ranges::unique(frontier).begin(), frontier.end());
     std::erase_if(frontier, [&](NodeId id) { return id == NodeId{} || histories_.contains(id); });
+    const std::vector<std::shared_ptr<const NodeHistory>> kept =
+        shared_ != nullptr ? shared_->Find(frontier) : std::vector<std::shared_ptr<const NodeHistory>>(frontier.size());
+    std::vector<NodeId> missing;
     std::vector<std::string> keys;
-    for (const NodeId id : frontier) {
-      keys.push_back(table::NodeRowKey(Value(id)));
+    for (size_t i = 0; i < frontier.size(); ++i) {
+      if (kept[i] != nullptr) {
+        Put(frontier[i], kept[i]);
+      } else {
+        missing.push_back(frontier[i]);
+        keys.push_back(table::NodeRowKey(Value(frontier[i])));
+      }
     }
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<table::Row> rows, reader_.ReadRows(keys, Columns()));
+    for (size_t i = 0; i < missing.size(); ++i) {
+      Add(rows[i], missing[i]);
+    }
+    if (above == Above::kNothing || (above == Above::kParents && step > 0)) {
+      break;
+    }
     std::vector<NodeId> next;
-    for (size_t i = 0; i < frontier.size(); ++i) {
-      Add(rows[i], frontier[i]);
-      for (const auto& [time, parent] : histories_[frontier[i]].parents) {
+    for (const NodeId id : frontier) {
+      for (const auto& [time, parent] : Of(id).parents) {
         next.push_back(parent);
       }
     }
@@ -160,8 +205,7 @@ absl::StatusOr<std::vector<NodeId>> NodeHistories::LoadChunk(const graph::ChunkA
   for (const table::Row& row : rows) {
     CLEAVE_ASSIGN_OR_RETURN(const uint64_t id, table::ParseNodeRowKey(row.key));
     nodes.push_back(NodeId{id});
-    Add(row, NodeId{id});
-    for (const auto& [time, parent] : histories_[NodeId{id}].parents) {
+    for (const auto& [time, parent] : Add(row, NodeId{id}).parents) {
       parents.push_back(parent);
     }
   }
@@ -169,10 +213,23 @@ absl::StatusOr<std::vector<NodeId>> NodeHistories::LoadChunk(const graph::ChunkA
   return nodes;
 }
 
-void NodeHistories::Add(const table::Row& row, NodeId node) {
-  NodeHistory& history = histories_[node];
-  history = {};
+void NodeHistories::Put(NodeId node, std::shared_ptr<const NodeHistory> history) {
+  histories_[node] = std::move(history);
   last_changes_.clear();
+  lives_.clear();
+}
+
+const NodeHistory& NodeHistories::Add(const table::Row& row, NodeId node) {
+  auto history = std::make_shared<const NodeHistory>(Decode(row));
+  if (shared_ != nullptr && layout_.LayerOf(node) >= graph::kL2Layer) {
+    shared_->Keep(node, history);
+  }
+  Put(node, history);
+  return *history;
+}
+
+NodeHistory NodeHistories::Decode(const table::Row& row) const {
+  NodeHistory history;
   for (const auto& [column, cells] : row.cells) {
     history.last_change = std::max(history.last_change, cells.front().time);
   }
@@ -202,6 +259,7 @@ void NodeHistories::Add(const table::Row& row, NodeId node) {
   }
   AddLives(row, history);
   history.superseded = OldestTime(row, columns::kNewParent);
+  return history;
 }
 
 std::vector<NodeId> NodeHistories::Loaded() const {
@@ -216,7 +274,7 @@ std::vector<NodeId> NodeHistories::Loaded() const {
 const NodeHistory& NodeHistories::Of(NodeId node) const {
   static const NodeHistory kNone;
   const auto found = histories_.find(node);
-  return found == histories_.end() ? kNone : found->second;
+  return found == histories_.end() ? kNone : *found->second;
 }
 
 NodeId NodeHistories::AncestorAt(NodeId node, int layer, absl::Time time) const {
@@ -239,6 +297,44 @@ bool NodeHistories::IsAlive(NodeId node, absl::Time time) const {
   const auto happened = [&](const std::optional<absl::Time>& when) { return when.has_value() && *when <= time; };
   const NodeId root = RootAt(node, time);
   return happened(Of(node).created) && happened(Of(root).created) && !happened(Of(root).superseded);
+}
+
+const std::vector<TimeSpan>& NodeHistories::LivesOf(NodeId node) const {
+  if (const auto known = lives_.find(node); known != lives_.end()) {
+    return known->second;
+  }
+  const NodeHistory& history = Of(node);
+  const int layer = layout_.LayerOf(node);
+  const absl::Time born =
+      layer == graph::kSupervoxelLayer ? absl::InfinitePast() : history.created.value_or(absl::InfiniteFuture());
+  std::vector<TimeSpan> lives;
+  const auto add = [&](absl::Time first, absl::Time end) {
+    first = std::max(first, born);
+    if (first >= end) {
+      return;
+    }
+    if (!lives.empty() && lives.back().end >= first) {
+      lives.back().end = std::max(lives.back().end, end);
+    } else {
+      lives.push_back({first, end});
+    }
+  };
+  if (layer == layout_.layer_count()) {
+    add(born, history.superseded.value_or(absl::InfiniteFuture()));
+  } else {
+    for (auto parent = history.parents.rbegin(); parent != history.parents.rend(); ++parent) {
+      // A parent is always in a higher layer; where damage says otherwise, it leads nowhere.
+      if (layout_.LayerOf(parent->second) <= layer || layout_.LayerOf(parent->second) > layout_.layer_count()) {
+        continue;
+      }
+      const absl::Time until =
+          std::next(parent) == history.parents.rend() ? absl::InfiniteFuture() : std::next(parent)->first;
+      for (const TimeSpan& life : LivesOf(parent->second)) {
+        add(std::max(life.first, parent->first), std::min(life.end, until));
+      }
+    }
+  }
+  return lives_.emplace(node, std::move(lives)).first->second;
 }
 
 absl::Time NodeHistories::LastChange(NodeId node) const {

@@ -90,7 +90,7 @@ absl::Status FsckRun::CheckMovedVoxels(uint64_t generation, const std::vector<co
   }
   std::erase_if(fragments, [&](NodeId id) { return !layout.Validate(id).ok(); });
   NodeHistories histories(layout, table_);
-  CLEAVE_RETURN_IF_ERROR(histories.Load(fragments));
+  CLEAVE_RETURN_IF_ERROR(histories.Load(fragments, NodeHistories::Above::kNothing));
   Moves moves;
   for (const NodeId fragment : fragments) {
     moves.Allow(histories.Of(fragment).former, fragment);
@@ -168,8 +168,33 @@ absl::Status LoadWithFormers(std::vector<NodeId> supervoxels, NodeHistories& his
 
 }  // namespace
 
+absl::StatusOr<std::vector<NodeId>> FsckRun::RootsAt(std::span<const NodeId> supervoxels, absl::Time time) {
+  absl::StatusOr<std::vector<NodeId>> roots = View(time).Roots(supervoxels);
+  if (!absl::IsDataLoss(roots.status())) {
+    return roots;
+  }
+  // A cell on the way cannot be decoded, or leads down: it counts as missing.
+  NodeHistories histories(dataset_.layout(), table_, &edited_rows_);
+  CLEAVE_RETURN_IF_ERROR(histories.Load(supervoxels));
+  roots.emplace();
+  for (const NodeId supervoxel : supervoxels) {
+    roots->push_back(histories.RootAt(supervoxel, time));
+  }
+  return roots;
+}
+
+absl::StatusOr<bool> FsckRun::AgreesWithLog(const OperationRecord& record, const std::vector<NodeId>& found,
+                                            const std::vector<NodeId>& logged) {
+  if (found == logged) {
+    return true;
+  }
+  NodeHistories histories(dataset_.layout(), table_, &edited_rows_);
+  CLEAVE_RETURN_IF_ERROR(LoadWithFormers(found, histories));
+  const Moment moment{record.time, GenerationAt(record.time)};
+  return std::ranges::any_of(found, [&](NodeId supervoxel) { return CameBackUnseen(histories, supervoxel, moment); });
+}
+
 absl::Status FsckRun::CheckSplitApart(const OperationRecord& record) {
-  NodeHistories histories(dataset_.layout(), table_);
   CLEAVE_ASSIGN_OR_RETURN(const volume::Volume* volume, VolumeAt(GenerationAt(record.time)));
   findings_.Count(6, 1);
   std::map<NodeId, size_t> side_of_root;
@@ -177,12 +202,8 @@ absl::Status FsckRun::CheckSplitApart(const OperationRecord& record) {
   for (size_t side = 0; side < sides.size(); ++side) {
     const auto& [points, supervoxels] = sides[side];
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<uint64_t> labels, volume->ReadVoxels(0, points));
-    const std::vector<NodeId> found = graph::ToNodeIds(labels);
-    CLEAVE_RETURN_IF_ERROR(LoadWithFormers(found, histories));
-    const Moment moment{record.time, GenerationAt(record.time)};
-    const bool is_later =
-        std::ranges::any_of(found, [&](NodeId supervoxel) { return CameBackUnseen(histories, supervoxel, moment); });
-    if (!is_later && found != supervoxels) {
+    CLEAVE_ASSIGN_OR_RETURN(const bool agrees, AgreesWithLog(record, graph::ToNodeIds(labels), supervoxels));
+    if (!agrees) {
       findings_.Add(
           {6,
            absl::StrCat("the points of split ", Value(record.id), " hold the supervoxels ", absl::StrJoin(labels, ", "),
@@ -191,9 +212,8 @@ absl::Status FsckRun::CheckSplitApart(const OperationRecord& record) {
            std::nullopt,
            std::string(kReportAdvice)});
     }
-    CLEAVE_RETURN_IF_ERROR(histories.Load(supervoxels));
-    for (const NodeId supervoxel : supervoxels) {
-      const NodeId root = histories.RootAt(supervoxel, record.time);
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> roots, RootsAt(supervoxels, record.time));
+    for (const NodeId root : roots) {
       const size_t other = root == NodeId{} ? side : side_of_root.try_emplace(root, side).first->second;
       if (other != side) {
         findings_.Add({6,

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
 #include "edit/edit_testing.h"
@@ -58,6 +60,10 @@ class FsckTest : public testing::Test {
   }
   NodeId ParentOf(NodeId node) { return dataset().Now().Parents({{node}}).value().front(); }
 
+  NodeId RootAtTime(VoxelPoint point, absl::Time time) {
+    return dataset().View(time).Roots({{SupervoxelAt(point)}}).value().front();
+  }
+
   // A fragment in a chunk at the lower border of y.
   Fragment FragmentAtTheEdge() {
     const auto found = std::ranges::find_if(split_.fragments, [&](const Fragment& fragment) {
@@ -65,6 +71,14 @@ class FsckTest : public testing::Test {
     });
     EXPECT_NE(found, split_.fragments.end());
     return *found;
+  }
+
+  void ExpectTold(absl::string_view words) {
+    const absl::StatusOr<FsckReport> report = Fsck(dataset(), {}, Progress::Silent());
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_TRUE(std::ranges::any_of(report->findings,
+                                    [&](const FsckFinding& finding) { return absl::StrContains(finding.what, words); }))
+        << "no finding says: " << words;
   }
 
   // Expects findings of `invariant`, one of which names `id`.
@@ -137,6 +151,52 @@ TEST_F(FsckTest, ActiveEdgeThatOneEndDoesNotList) {
   const absl::StatusOr<FsckReport> report = Fsck(dataset(), {}, Progress::Silent());
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_GT(report->found[3], 0);
+  ExpectTold("is not listed by its other end");
+}
+
+TEST_F(FsckTest, ActiveEdgeThatNoSiblingLists) {
+  // Of the two children of label 3's root, one no longer lists the edge that joins them.
+  const NodeId root{RootAt(dataset(), {40, 25, 8})};
+  const NodeId child = dataset().Now().Children({{root}}).value().front().back();
+  const std::vector<graph::EdgeEnds> none;
+  Apply(table::NodeRowKey(Value(child)),
+        {table::SetCell{columns::AtomicCrossChunkEdge({.value = 3}), dataset().meta().ingested + absl::Seconds(3),
+                        table::EncodeCompressedArray(none)}});
+  ExpectTold("joins nodes without a common ancestor in layer 4");
+  ExpectTold(absl::StrCat("the children of node ", Value(root), " fall into 2 parts"));
+}
+
+TEST_F(FsckTest, ParentThatWasAnotherForAWhile) {
+  // Only between the split and the merge; at both ends of the node's life it is right.
+  const NodeId node = ParentOf(SupervoxelAt({40, 25, 8}));
+  const NodeId wrong = RootAtTime({30, 9, 8}, dataset().meta().ingested);
+  Apply(table::NodeRowKey(Value(node)),
+        {table::SetCell{columns::kParent, split_.time, table::EncodeValue(Value(wrong))}});
+  ExpectFound(3, Value(node));
+  ExpectTold(absl::StrCat("lists the child ", Value(node), ", whose parent at ", absl::FormatTime(split_.time), " is ",
+                          Value(wrong)));
+}
+
+TEST_F(FsckTest, RootThatEndedTooSoon) {
+  // The merge took the root's place, but its row says that it went with the split before.
+  const NodeId id = SupervoxelAt({40, 25, 8});
+  const NodeId root = RootAtTime({40, 25, 8}, split_.time);
+  Apply(table::NodeRowKey(Value(root)),
+        {table::SetCell{columns::kNewParent, split_.time, table::EncodeArray(std::vector<NodeId>{root})}});
+  ExpectFound(1, Value(id));
+  ExpectTold(absl::StrCat("supervoxel ", Value(id), " leads to root ", Value(root), ", which does not exist at ",
+                          absl::FormatTime(split_.time)));
+}
+
+TEST_F(FsckTest, ParentAboveTheLayerOfAnEdge) {
+  // Label 3 crosses from the first chunk to the second, which a node of layer 3 joins.
+  const NodeId node = ParentOf(SupervoxelAt({4, 20, 8}));
+  const NodeId root{RootAt(dataset(), {4, 20, 8})};
+  Apply(table::NodeRowKey(Value(node)),
+        {table::SetCell{columns::kParent, absl::Now() + absl::Hours(1), table::EncodeValue(Value(root))}});
+  ExpectFound(4, Value(node));
+  ExpectTold(absl::StrCat("node ", Value(node), " has parent ", Value(root)));
+  ExpectTold("above the layer 3");
 }
 
 TEST_F(FsckTest, VoxelsOfAnIdFromElsewhere) {

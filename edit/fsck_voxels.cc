@@ -4,7 +4,9 @@
 //      is read once, and gives the set of supervoxels that the chunk holds from then on.
 //   2. The histories of all supervoxels of the chunk, and of every node that was ever above one.
 //   3. At every moment, each supervoxel of the version that belongs to it must lead to one root that is not superseded;
-//      each supervoxel of the graph must be in that version.
+//      each supervoxel of the graph must be in that version. Moments between which nothing of this changes are looked
+//      at as one: of a version and a supervoxel, those in which the supervoxel leads to a root (NodeHistories::LivesOf)
+//      must be all; of a supervoxel's row, those from one of its cells, or one version of the chunk, to the next.
 #include <algorithm>
 
 #include "absl/container/flat_hash_set.h"
@@ -33,7 +35,7 @@ class VoxelCheck {
         layout_(run.dataset_.layout()),
         chunk_(chunk),
         box_(layout_.ChunkBox({graph::kSupervoxelLayer, chunk})),
-        histories_(layout_, run.table_) {}
+        histories_(layout_, run.table_, &run.edited_rows_) {}
 
   absl::Status Run() {
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> nodes, histories_.LoadChunk({graph::kSupervoxelLayer, chunk_}));
@@ -45,8 +47,10 @@ class VoxelCheck {
     for (const uint64_t generation : Generations()) {
       CLEAVE_RETURN_IF_ERROR(ReadVersion(generation));
     }
-    for (const Moment& moment : run_.moments_) {
-      CheckMoment(moment);
+    for (size_t first = 0; first < run_.moments_.size();) {
+      const size_t end = EndOfVersion(first);
+      CheckVersion({first, end});
+      first = end;
     }
     for (const NodeId node : nodes) {
       CheckNode(node);
@@ -133,41 +137,96 @@ class VoxelCheck {
   }
 
   // The newest version that was read, at or before `generation`; of a chunk that never changed, the only one.
-  const absl::flat_hash_set<NodeId>& SupervoxelsAt(uint64_t generation) const {
+  auto VersionAt(uint64_t generation) const {
     const auto after = supervoxels_.upper_bound(generation);
-    return after == supervoxels_.begin() ? after->second : std::prev(after)->second;
+    return after == supervoxels_.begin() ? after : std::prev(after);
+  }
+  const absl::flat_hash_set<NodeId>& SupervoxelsAt(uint64_t generation) const { return VersionAt(generation)->second; }
+
+  // The first moment after `first` that belongs to another version.
+  size_t EndOfVersion(size_t first) const {
+    const auto next = std::next(VersionAt(run_.moments_[first].generation));
+    return next == supervoxels_.end() ? run_.moments_.size() : std::max(first + 1, FirstMomentOf(next->first));
+  }
+  size_t FirstMomentOf(uint64_t generation) const {
+    const std::span<const Moment> moments = run_.moments_;
+    return static_cast<size_t>(std::ranges::lower_bound(moments, generation, {}, &Moment::generation) -
+                               moments.begin());
   }
 
-  void CheckMoment(const Moment& moment) {
-    const bool first = &moment == &run_.moments_.front();
-    const absl::flat_hash_set<NodeId>& supervoxels = SupervoxelsAt(moment.generation);
+  // Moments at which the supervoxel leads to no root: the first is told for which there is no excuse.
+  void LookAtGap(NodeId id, const MomentRange& gap) {
+    for (size_t i = gap.first; i < gap.end; ++i) {
+      if (!run_.CameBackUnseen(histories_, id, run_.moments_[i])) {
+        FindRootless(id, run_.moments_[i]);
+        return;
+      }
+    }
+  }
+
+  // Moments of one version of the chunk.
+  void CheckVersion(const MomentRange& version) {
     int64_t looked_at = 0;
-    for (const NodeId id : supervoxels) {
-      if (!first && Unchanged(id)) {
-        continue;
+    for (const NodeId id : SupervoxelsAt(run_.moments_[version.first].generation)) {
+      MomentRange range = version;
+      if (Unchanged(id)) {
+        if (version.first > 0) {
+          continue;
+        }
+        range.end = 1;
       }
-      if (run_.CameBackUnseen(histories_, id, moment)) {
-        continue;
+      looked_at += static_cast<int64_t>(range.end - range.first);
+      size_t next = range.first;
+      for (const TimeSpan& life : histories_.LivesOf(id)) {
+        const MomentRange alive = MomentsIn(run_.moments_, life);
+        LookAtGap(id, {next, std::min(alive.first, range.end)});
+        next = std::max(next, alive.end);
       }
-      ++looked_at;
-      const NodeId root = histories_.RootAt(id, moment.time);
-      if (root == NodeId{}) {
-        const NodeId top = histories_.AncestorAt(id, layout_.layer_count(), moment.time);
-        Find(1,
-             absl::StrCat("supervoxel ", Value(id), " has voxels but leads to no root at ",
-                          absl::FormatTime(moment.time), "; its chain of parents ends at ", Value(top)),
-             {id, top}, std::string(kRowsAdvice));
-      } else if (!histories_.IsAlive(root, moment.time)) {
-        Find(1,
-             absl::StrCat("supervoxel ", Value(id), " leads to root ", Value(root), ", which does not exist at ",
-                          absl::FormatTime(moment.time)),
-             {id, root}, std::string(kRowsAdvice));
-      }
+      LookAtGap(id, {next, range.end});
     }
     run_.findings_.Count(1, looked_at);
   }
 
+  // The first of some moments in which a supervoxel has voxels but no root.
+  void FindRootless(NodeId id, const Moment& moment) {
+    const NodeId root = histories_.RootAt(id, moment.time);
+    if (root == NodeId{}) {
+      const NodeId top = histories_.AncestorAt(id, layout_.layer_count(), moment.time);
+      Find(1,
+           absl::StrCat("supervoxel ", Value(id), " has voxels but leads to no root at ", absl::FormatTime(moment.time),
+                        "; its chain of parents ends at ", Value(top)),
+           {id, top}, std::string(kRowsAdvice));
+    } else {
+      Find(1,
+           absl::StrCat("supervoxel ", Value(id), " leads to root ", Value(root), ", which does not exist at ",
+                        absl::FormatTime(moment.time)),
+           {id, root}, std::string(kRowsAdvice));
+    }
+  }
+
   bool Unchanged(NodeId id) const { return histories_.LastChange(id) <= run_.moments_.front().time; }
+
+  // The first moments from which on something in a supervoxel's row, or the version, may be another; and the end.
+  std::vector<size_t> Turns(const NodeHistory& history) const {
+    std::vector<size_t> turns = {0, run_.moments_.size()};
+    const auto add = [&](absl::Time time) {
+      turns.push_back(MomentsIn(run_.moments_, {time, absl::InfiniteFuture()}).first);
+    };
+    for (const NodeHistory* row : {&history, &histories_.Of(history.former)}) {
+      for (const auto& [time, parent] : row->parents) {
+        add(time);
+      }
+    }
+    add(history.born);
+    std::ranges::for_each(history.replaced, add);
+    std::ranges::for_each(history.restored, add);
+    for (const auto& [generation, supervoxels] : supervoxels_) {
+      turns.push_back(FirstMomentOf(generation));
+    }
+    std::ranges::sort(turns);
+    turns.erase(std::ranges::unique(turns).begin(), turns.end());
+    return turns;
+  }
 
   // A supervoxel's row, over all moments: listed by its parent, there in voxels, an alias before its birth.
   void CheckNode(NodeId id) {
@@ -178,39 +237,63 @@ class VoxelCheck {
                         " cannot be decoded"),
            {id}, std::string(kRowsAdvice));
     }
-    int64_t looked_at = 0;
-    for (const Moment& moment : run_.moments_) {
-      if (&moment != &run_.moments_.front() && Unchanged(id)) {
-        break;
-      }
-      ++looked_at;
-      const NodeId parent = history.ParentAt(moment.time);
-      const bool listed = std::ranges::binary_search(histories_.Of(parent).children, id);
-      if (moment.time < history.born) {
-        const NodeId root = histories_.RootAt(id, moment.time);
-        if (listed || root != histories_.RootAt(history.former, moment.time)) {
-          Find(3,
-               absl::StrCat("supervoxel ", Value(id), " was born later, but at ", absl::FormatTime(moment.time),
-                            " it is no alias of ", Value(history.former), ", which it came from"),
-               {id, history.former}, std::string(kRowsAdvice));
-        }
-      } else if (!history.IsReplacedAt(moment.time)) {
-        if (!listed) {
-          Find(3,
-               absl::StrCat("supervoxel ", Value(id), " has parent ", Value(parent), " at ",
-                            absl::FormatTime(moment.time), ", which does not list it as a child"),
-               {id, parent}, std::string(kRowsAdvice));
-        }
-        // A chunk may hold the voxels of a cut that another operation's version brought along before its time.
-        if (!history.IsReplacedAfter(moment.time) && !SupervoxelsAt(moment.generation).contains(id)) {
-          Find(1,
-               absl::StrCat("supervoxel ", Value(id), " is in the graph at ", absl::FormatTime(moment.time),
-                            " but has no voxels in generation ", moment.generation),
-               {id}, "restore the chunk's voxels from a backup");
-        }
+    if (Unchanged(id)) {
+      CheckRow(id, {0, 1});
+      run_.findings_.Count(3, 1);
+      return;
+    }
+    const std::vector<size_t> turns = Turns(history);
+    for (size_t i = 0; i + 1 < turns.size(); ++i) {
+      CheckRow(id, {turns[i], turns[i + 1]});
+    }
+    run_.findings_.Count(3, std::ssize(run_.moments_));
+  }
+
+  // Moments between two turns.
+  void CheckRow(NodeId id, const MomentRange& range) {
+    const NodeHistory& history = histories_.Of(id);
+    const Moment& moment = run_.moments_[range.first];
+    const NodeId parent = history.ParentAt(moment.time);
+    const bool listed = std::ranges::binary_search(histories_.Of(parent).children, id);
+    if (moment.time < history.born) {
+      CheckAlias(id, range, listed);
+      return;
+    }
+    if (history.IsReplacedAt(moment.time)) {
+      return;
+    }
+    if (!listed) {
+      Find(3,
+           absl::StrCat("supervoxel ", Value(id), " has parent ", Value(parent), " at ", absl::FormatTime(moment.time),
+                        ", which does not list it as a child"),
+           {id, parent}, std::string(kRowsAdvice));
+    }
+    // A chunk may hold the voxels of a cut that another operation's version brought along before its time.
+    if (!history.IsReplacedAfter(moment.time) && !SupervoxelsAt(moment.generation).contains(id)) {
+      Find(1,
+           absl::StrCat("supervoxel ", Value(id), " is in the graph at ", absl::FormatTime(moment.time),
+                        " but has no voxels in generation ", moment.generation),
+           {id}, "restore the chunk's voxels from a backup");
+    }
+  }
+
+  // With the parent of what it came from, it leads to the same root. Only where it has another are roots compared.
+  void CheckAlias(NodeId id, const MomentRange& range, bool listed) {
+    const NodeHistory& history = histories_.Of(id);
+    const absl::Time first = run_.moments_[range.first].time;
+    if (!listed && history.ParentAt(first) == histories_.Of(history.former).ParentAt(first)) {
+      return;
+    }
+    for (size_t i = range.first; i < range.end; ++i) {
+      const absl::Time time = run_.moments_[i].time;
+      if (listed || histories_.RootAt(id, time) != histories_.RootAt(history.former, time)) {
+        Find(3,
+             absl::StrCat("supervoxel ", Value(id), " was born later, but at ", absl::FormatTime(time),
+                          " it is no alias of ", Value(history.former), ", which it came from"),
+             {id, history.former}, std::string(kRowsAdvice));
+        return;
       }
     }
-    run_.findings_.Count(3, looked_at);
   }
 
   FsckRun& run_;

@@ -212,8 +212,10 @@ TEST_P(RandomEdits, AgreeWithThePlainModelAtEveryTime) {
   EXPECT_GT(tally_["merge"], 0);
   EXPECT_GT(tally_["split in voxels"], 0);
   EXPECT_GT(tally_["merge by edges"], 0);
-  EXPECT_GT(tally_["undo"], 0);
-  EXPECT_GT(tally_["undo with voxels"], 0);
+  if (!SmallTests()) {  // of few edits, perhaps none of a kind that most often is refused
+    EXPECT_GT(tally_["undo"], 0);
+    EXPECT_GT(tally_["undo with voxels"], 0);
+  }
 
   for (size_t i = 0; i < states_.size(); ++i) {
     const State& state = states_[i];

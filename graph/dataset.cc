@@ -49,6 +49,10 @@ class ProjectFolder {
   [[nodiscard]] std::string fork_data_folder(const std::string& graph_id) const {
     return Below(absl::StrCat("ocdbt/", graph_id, "/", graph_id, "_d"));
   }
+  // What the fork of another graph had written when this one was copied from it: a part of the base since.
+  [[nodiscard]] std::string inherited_folder(const std::string& graph_id) const {
+    return Below(absl::StrCat("ocdbt/base/", graph_id, "_d"));
+  }
   [[nodiscard]] std::shared_ptr<store::Store> root() const { return std::make_shared<store::FileStore>(path_); }
   [[nodiscard]] std::shared_ptr<store::Store> edges() const { return Seamed("edges", At("edges")); }
   [[nodiscard]] std::shared_ptr<store::Store> intents() const { return Seamed("intents", At("intents")); }
@@ -486,10 +490,19 @@ absl::Status Dataset::SealBase() {
 }
 
 absl::StatusOr<Dataset::CopiedFiles> Dataset::CopyTo(const std::string& folder_name, uint64_t last,
-                                                     const std::function<absl::Status(table::Table&)>& trim) const {
+                                                     const std::function<absl::Status(table::Table&)>& trim,
+                                                     const std::string& graph_id) const {
   const ProjectFolder& from = state_->folder;
   const ProjectFolder to(folder_name);
   CLEAVE_RETURN_IF_ERROR(CheckNothingIsThere(to));
+  GraphMeta meta = state_->meta;
+  meta.graph_id = graph_id.empty() ? meta.graph_id : graph_id;
+  const bool is_renamed = meta.graph_id != state_->meta.graph_id;
+  CLEAVE_RETURN_IF_ERROR(ValidateGraphMeta(meta));
+  if (std::error_code error; is_renamed && fs::exists(from.inherited_folder(meta.graph_id), error)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the graph was once named ", meta.graph_id, ", or copied from one of that name; choose another"));
+  }
   LinkCounts counts;
   const auto copy = [&]() -> absl::Status {
     std::error_code error;
@@ -497,17 +510,19 @@ absl::StatusOr<Dataset::CopiedFiles> Dataset::CopyTo(const std::string& folder_n
     CLEAVE_RETURN_IF_ERROR(LinkFolder(from.edge_folder(), to.edge_folder(), counts));
     CLEAVE_RETURN_IF_ERROR(LinkFolder(from.base_folder(), to.base_folder(), counts));
     CLEAVE_RETURN_IF_ERROR(LinkFolder(from.mesh_folder(), to.mesh_folder(), counts));
+    const std::string& written_as = state_->meta.graph_id;
+    CLEAVE_RETURN_IF_ERROR(LinkFolder(from.fork_data_folder(written_as),
+                                      is_renamed ? to.inherited_folder(written_as) : to.fork_data_folder(written_as),
+                                      counts));
     CLEAVE_RETURN_IF_ERROR(
-        LinkFolder(from.fork_data_folder(state_->meta.graph_id), to.fork_data_folder(state_->meta.graph_id), counts));
-    CLEAVE_RETURN_IF_ERROR(
-        ocdbt::ForkDatabaseFrom(*state_->database, ocdbt::GenerationNumber{last}, to.fork(state_->meta.graph_id)));
+        ocdbt::ForkDatabaseFrom(*state_->database, ocdbt::GenerationNumber{last}, to.fork(meta.graph_id)));
     CLEAVE_RETURN_IF_ERROR(state_->table->CopyTo(to.table()));
     CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<table::EmbeddedTable> table,
                             table::EmbeddedTable::Open(to.table(), {}));
     CLEAVE_RETURN_IF_ERROR(trim(*table));
     CLEAVE_RETURN_IF_ERROR(table->Sync());
     CLEAVE_RETURN_IF_ERROR(SyncFolder(to.path()));
-    return to.root()->Write(kProjectFile, EncodeGraphMeta(state_->meta)).status();
+    return to.root()->Write(kProjectFile, EncodeGraphMeta(meta)).status();
   };
   if (const absl::Status status = copy(); !status.ok()) {
     std::error_code error;

@@ -132,12 +132,17 @@ class Dataset {
   // can, else copied; what either project writes later is its own. `trim` may change the new table before the project
   // counts as one. Nobody may write meanwhile. Errors: ALREADY_EXISTS, NOT_FOUND for the version, those of `trim` and
   // of the file system; after any of these the folder holds no project.
+  //
+  // `graph_id`: the name of the new graph, "" for that of this one. A fork of another name writes under its own prefix,
+  // and reads what this one wrote as a part of its base. FAILED_PRECONDITION for a name that the graph, or one that it
+  // was copied from, had before: the files of that one are in the base.
   struct CopiedFiles {
     int64_t linked = 0;
     int64_t copied = 0;
   };
   [[nodiscard]] absl::StatusOr<CopiedFiles> CopyTo(const std::string& folder, uint64_t last,
-                                                   const std::function<absl::Status(table::Table&)>& trim) const;
+                                                   const std::function<absl::Status(table::Table&)>& trim,
+                                                   const std::string& graph_id = "") const;
 
   // The stored graph at a time.
   [[nodiscard]] GraphView View(absl::Time at) const;

@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 
 #include "base/status.h"
+#include "ingest/staged_store.h"
 #include "store/file_store.h"
 #include "store/posix_file.h"
 
@@ -29,7 +30,7 @@ IngestFolder::IngestFolder(const std::string& project_folder)
       path_(project_ + "/ingest"),
       project_store_(std::make_shared<store::FileStore>(project_)),
       store_(std::make_shared<store::FileStore>(path_)),
-      spool_(store_) {}
+      spool_(std::make_shared<StagedStore>(path_, staging_path())) {}
 
 bool IngestFolder::exists() const {
   std::error_code error;

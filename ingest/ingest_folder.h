@@ -7,6 +7,7 @@
 //   redis            where an ingest by Redis has its queues and workers: redis_job_engine.h; else there is none
 //   stage            JSON: what the coordinator does, and how far it has come
 //   surfaces/, rows/ spool.h
+//   writing/         staged_store.h
 //
 // PROJECT/dataset.json, what is ingested (dataset_file.h), stays.
 #pragma once
@@ -39,6 +40,8 @@ class IngestFolder {
   [[nodiscard]] std::string QueuePath(const std::string& name) const { return path_ + "/queues/" + name; }
   [[nodiscard]] std::string workers_path() const { return path_ + "/workers"; }
   [[nodiscard]] std::string coordinator_path() const { return path_ + "/coordinator"; }
+  // What workers are about to write (staged_store.h).
+  [[nodiscard]] std::string staging_path() const { return path_ + "/writing"; }
   [[nodiscard]] Spool& spool() { return spool_; }
   // Whether an ingest is under way.
   [[nodiscard]] bool exists() const;

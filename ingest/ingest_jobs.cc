@@ -17,6 +17,7 @@
 #include "ingest/coarse_scales.h"
 #include "ingest/ingest_state.h"
 #include "ingest/request.h"
+#include "ingest/staged_store.h"
 
 namespace cleave::ingest {
 namespace {
@@ -57,6 +58,7 @@ IngestJobs::IngestJobs(graph::Dataset& dataset, const DatasetFile& file, IngestF
     : dataset_(dataset),
       file_(file),
       folder_(folder),
+      edges_(std::make_shared<StagedStore>(folder.project() + "/edges", folder.staging_path())),
       threads_(threads),
       lots_(dataset.layout(), file.chunks_per_job),
       workplace_{dataset_, threads_, clock_, Progress::Silent()} {}
@@ -195,7 +197,7 @@ absl::Status IngestJobs::ConnectLabels(std::span<const ChunkPoint> chunks) {
     const std::span<const NodeId> supervoxels = neighbourhood.middle().supervoxels();
     AtomicChunk chunk{position, {supervoxels.begin(), supervoxels.end()}, {}};
     chunk.edges = MakeEdges(dataset_.meta().voxel_size_nm, neighbourhood);
-    CLEAVE_RETURN_IF_ERROR(NamingChunk(dataset_.edges().Write(position, chunk.edges.all), position));
+    CLEAVE_RETURN_IF_ERROR(NamingChunk(edges_.Write(position, chunk.edges.all), position));
     CrashPoint("ingest.job_edges");
     ChunkRows rows;
     rows.counts = AppendAtomicRows(dataset_.layout(), chunk, dataset_.meta().ingested, rows.rows);
@@ -210,7 +212,7 @@ absl::Status IngestJobs::ConnectFiles(ChunkPoint position) {
   if (input.edge_file.empty()) {
     CLEAVE_RETURN_IF_ERROR(dataset_.edges().Remove(position));  // of input that was other once
   } else {
-    CLEAVE_RETURN_IF_ERROR(dataset_.edges().WriteEncoded(position, input.edge_file));
+    CLEAVE_RETURN_IF_ERROR(edges_.WriteEncoded(position, input.edge_file));
   }
   CrashPoint("ingest.job_edges");
   const NodeId l2_chunk_id = dataset_.layout().MakeNode({graph::kL2Layer, position}, Segment{0});

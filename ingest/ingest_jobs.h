@@ -20,6 +20,7 @@
 #include "absl/status/statusor.h"
 
 #include "graph/dataset.h"
+#include "graph/edges.h"
 #include "ingest/chunk_files.h"
 #include "ingest/chunk_lots.h"
 #include "ingest/chunk_voxels.h"
@@ -62,6 +63,7 @@ class IngestJobs {
   graph::Dataset& dataset_;
   const DatasetFile& file_;
   IngestFolder& folder_;
+  graph::EdgeFiles edges_;  // of the dataset; written without locks
   const int threads_;
   const ChunkLots lots_;
   StepClock clock_;

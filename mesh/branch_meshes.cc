@@ -59,4 +59,41 @@ absl::Status BranchMeshes(const graph::IdLayout& layout, const std::string& fold
   return WriteMeshMeta(table, *meta, "");
 }
 
+absl::Status CopyMeshes(const graph::IdLayout& layout, const std::string& folder, table::Table& table,
+                        absl::string_view graph_id) {
+  namespace fs = std::filesystem;
+  CLEAVE_ASSIGN_OR_RETURN(std::optional<MeshMeta> meta, ReadMeshMeta(table));
+  const std::string name = absl::StrCat("dynamic_", graph_id);
+  if (!meta.has_value() || meta->dynamic_dir == name) {
+    return absl::OkStatus();
+  }
+  const auto occupied = [&](const store::Store& store) -> absl::Status {
+    const std::string prefix = absl::StrCat(meta->dir, "/", name, "/");
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> keys, store.List(store::KeyRange::Prefix(prefix)));
+    return keys.empty() ? absl::OkStatus()
+                        : absl::FailedPreconditionError(absl::StrCat(
+                              store.Describe(prefix), " has meshes of another graph; choose another graph id"));
+  };
+  if (!meta->folder.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<store::Store> shared, store::OpenStore(meta->folder));
+    CLEAVE_RETURN_IF_ERROR(occupied(*shared));
+  } else {
+    const std::string own = fs::absolute(folder).lexically_normal().string() + "/meshes";
+    store::FileStore store(own);
+    CLEAVE_RETURN_IF_ERROR(occupied(store));
+    CLEAVE_RETURN_IF_ERROR(RemoveFilesOfOthers(layout, *meta, table, store));
+    const fs::path before = fs::path(own) / meta->dir / meta->dynamic_dir;
+    std::error_code error;
+    if (fs::exists(before, error)) {
+      fs::rename(before, fs::path(own) / meta->dir / name, error);
+    }
+    if (error) {
+      return absl::UnavailableError(
+          absl::StrCat(before.string(), " cannot be renamed to ", name, ": ", error.message()));
+    }
+  }
+  meta->dynamic_dir = name;
+  return WriteMeshMeta(table, *meta, "");
+}
+
 }  // namespace cleave::mesh

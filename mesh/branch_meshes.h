@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 #include "graph/ids.h"
@@ -22,5 +23,11 @@ namespace cleave::mesh {
 // Idempotent but for the name. Errors of the table and the store.
 [[nodiscard]] absl::Status BranchMeshes(const graph::IdLayout& layout, const std::string& folder, table::Table& table,
                                         absl::Time now);
+
+// The same of a copy under another name, `graph_id`: single files go to "dynamic_" + `graph_id`, in the project's
+// folder with those of before, elsewhere without. Idempotent. FAILED_PRECONDITION when there are files of another
+// graph.
+[[nodiscard]] absl::Status CopyMeshes(const graph::IdLayout& layout, const std::string& folder, table::Table& table,
+                                      absl::string_view graph_id);
 
 }  // namespace cleave::mesh

@@ -41,9 +41,10 @@ struct ForkedStore {
 // Makes the fork: copies the base's manifest. FAILED_PRECONDITION when the base is not sealed or the fork exists.
 [[nodiscard]] absl::Status ForkDatabase(const ForkPlace& place);
 
-// Makes a fork that begins with a version of another fork of the same base and name, `source`, and the history up to
-// it. The data files of `source` must be in `place.folder` already, as copies or links. FAILED_PRECONDITION when there
-// is a database; NOT_FOUND when there is no such version.
+// Makes a fork that begins with a version of another fork of the same base, `source`, and the history up to it. The
+// data files of `source` must be there already, as copies or links: in `place.folder` under the same name, or, for a
+// fork of another name, in `place.base`. FAILED_PRECONDITION when there is a database; NOT_FOUND when there is no such
+// version.
 [[nodiscard]] absl::Status ForkDatabaseFrom(const Database& source, GenerationNumber last, const ForkPlace& place);
 
 // Opens a fork that was made; `options.prefixes` is replaced by the fork's.

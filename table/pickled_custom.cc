@@ -184,6 +184,30 @@ absl::StatusOr<std::string> ReadCustomData(absl::string_view pickle, absl::strin
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+absl::StatusOr<std::vector<std::string>> CustomDataKeys(absl::string_view pickle) {
+  CLEAVE_ASSIGN_OR_RETURN(const PickleTree tree, PickleTree::Parse(pickle));
+  CLEAVE_ASSIGN_OR_RETURN(const PickleValue* custom, CustomDictOf(tree));
+  std::vector<std::string> keys;
+  for (size_t i = 0; i + 1 < custom->items.size(); i += 2) {
+    if (custom->items[i]->kind == PickleKind::kText) {
+      keys.push_back(custom->items[i]->text);
+    }
+  }
+  return keys;
+}
+
+absl::StatusOr<std::string> WithGraphId(absl::string_view pickle, absl::string_view graph_id) {
+  CLEAVE_ASSIGN_OR_RETURN(PickledMeta meta, DecodePickledMeta(pickle));
+  meta.graph_id = std::string(graph_id);
+  std::string renamed = EncodePickledMeta(meta);
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> keys, CustomDataKeys(pickle));
+  for (const std::string& key : keys) {
+    CLEAVE_ASSIGN_OR_RETURN(const std::string json, ReadCustomData(pickle, key));
+    CLEAVE_ASSIGN_OR_RETURN(renamed, WithCustomData(renamed, key, json));
+  }
+  return renamed;
+}
+
 absl::StatusOr<std::string> WithCustomData(absl::string_view pickle, absl::string_view key, absl::string_view json) {
   const Json value = Json::parse(json.begin(), json.end(), nullptr, false);
   if (value.is_discarded()) {

@@ -130,6 +130,31 @@ TEST(DownsampleTest, EqualsThePlainRuleOnRandomBlocks) {
   }
 }
 
+// Of more than a mebibyte, which goes past the caches, at every place within 32 bytes; rows short and long.
+TEST(DownsampleTest, LargeResultsEqualThePlainRule) {
+  std::mt19937_64 random(TestSeed());
+  for (const Extent3 extent : {Extent3{251, 250, 15}, Extent3{1031, 131, 5}}) {
+    for (const Extent3 factor : {Extent3{2, 2, 1}, Extent3{2, 2, 2}, Extent3{2, 1, 2}}) {
+      const VoxelPoint lo{Between(random, -3, 3), Between(random, -3, 3), Between(random, -3, 3)};
+      const Array3<uint64_t> fine = TiedLabels(random, extent);
+      const Array3<uint64_t> expected = PlainDownsample(fine, lo, factor);
+      for (int64_t shift = 0; shift < 4; ++shift) {
+        Array3<uint64_t> around(expected.extent() + Extent3{shift, 0, 0}, 99);
+        const Box target = BoxAt({shift, 0, 0}, expected.extent());
+        DownsampleLabels(fine.view(), lo, factor, around.view().Crop(target));
+        int64_t wrong = 0;
+        for (int64_t z = 0; z < expected.extent().z; ++z) {
+          for (int64_t y = 0; y < expected.extent().y; ++y) {
+            const uint64_t* row = &expected[{0, y, z}];
+            wrong += std::equal(row, row + expected.extent().x, &around[{shift, y, z}]) ? 0 : 1;
+          }
+        }
+        EXPECT_EQ(wrong, 0) << "rows of " << ToString(extent) << " by " << ToString(factor) << ", shift " << shift;
+      }
+    }
+  }
+}
+
 TEST(DownsampleTest, PartsOfAnAlignedBlockAreThoseOfTheWhole) {
   std::mt19937_64 random(TestSeed());
   const Array3<uint64_t> fine = TiedLabels(random, {32, 32, 16});
