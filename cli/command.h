@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "cli/console.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library's
 class App;
 }
 

@@ -71,7 +71,7 @@ class HierarchyCheck {
   }
 
  private:
-  void Find(int invariant, std::string what, std::vector<NodeId> ids) {
+  void Find(int invariant, std::string what, const std::vector<NodeId>& ids) {
     run_.findings_.Add(
         {invariant, std::move(what), graph::ToIntegers(ids), layout_.ChunkBox(chunk_), std::string(kRestoreAdvice)});
   }
@@ -195,11 +195,11 @@ class HierarchyCheck {
   void CheckCrossEdges(NodeId node, const MomentRange& range) {
     for (const auto& [layer, edges] : histories_.Of(node).cross_edges) {
       for (const EdgeEnds& edge : edges) {
-        const auto find = [&](absl::Time time, absl::string_view what, std::vector<NodeId> ids) {
+        const auto find = [&](absl::Time time, absl::string_view what, const std::vector<NodeId>& ids) {
           Find(4,
                absl::StrCat("the active edge ", Value(edge.node1), "-", Value(edge.node2), " of node ", Value(node),
                             " at ", absl::FormatTime(time), what),
-               std::move(ids));
+               ids);
         };
         if (!std::ranges::binary_search(histories_.Of(node).children, edge.node1) ||
             layer != layout_.EdgeLayer(edge.node1, edge.node2)) {
@@ -250,10 +250,10 @@ class HierarchyCheck {
 
   // A node's edges that its parent in this chunk's layer resolves.
   const std::vector<EdgeEnds>& EdgesHere(NodeId child) const {
-    static const std::vector<EdgeEnds> kNone;
+    static const std::vector<EdgeEnds> none;
     const graph::CrossEdges& cross_edges = histories_.Of(child).cross_edges;
     const auto edges = cross_edges.find(chunk_.layer - 1);
-    return edges == cross_edges.end() ? kNone : edges->second;
+    return edges == cross_edges.end() ? none : edges->second;
   }
 
   // What a node lists as active is an edge of the segmentation, or one that an edit made.

@@ -135,7 +135,7 @@ std::vector<std::shared_ptr<const NodeHistory>> EditedRows::Find(std::span<const
   return found;
 }
 
-void EditedRows::Keep(NodeId node, std::shared_ptr<const NodeHistory> history) {
+void EditedRows::Keep(NodeId node, const std::shared_ptr<const NodeHistory>& history) {
   if (history->last_change <= ingested_) {
     return;
   }
@@ -145,7 +145,7 @@ void EditedRows::Keep(NodeId node, std::shared_ptr<const NodeHistory> history) {
     bytes += edges.size() * sizeof(graph::EdgeEnds);
   }
   const std::lock_guard lock(mutex_);
-  if (bytes_ + bytes <= bytes_max_ && rows_.try_emplace(node, std::move(history)).second) {
+  if (bytes_ + bytes <= bytes_max_ && rows_.try_emplace(node, history).second) {
     bytes_ += bytes;
   }
 }
@@ -272,9 +272,9 @@ std::vector<NodeId> NodeHistories::Loaded() const {
 }
 
 const NodeHistory& NodeHistories::Of(NodeId node) const {
-  static const NodeHistory kNone;
+  static const NodeHistory none;
   const auto found = histories_.find(node);
-  return found == histories_.end() ? kNone : *found->second;
+  return found == histories_.end() ? none : *found->second;
 }
 
 NodeId NodeHistories::AncestorAt(NodeId node, int layer, absl::Time time) const {

@@ -86,7 +86,7 @@ class EditedRows {
 
   // nullptr for what is not kept.
   [[nodiscard]] std::vector<std::shared_ptr<const NodeHistory>> Find(std::span<const graph::NodeId> nodes);
-  void Keep(graph::NodeId node, std::shared_ptr<const NodeHistory> history);
+  void Keep(graph::NodeId node, const std::shared_ptr<const NodeHistory>& history);
 
  private:
   const absl::Time ingested_;

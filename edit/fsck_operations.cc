@@ -74,6 +74,7 @@ class Moves {
 
 std::vector<uint64_t> IdsOf(const std::vector<const OperationRecord*>& records) {
   std::vector<uint64_t> ids;
+  ids.reserve(records.size());
   for (const OperationRecord* record : records) {
     ids.push_back(Value(record->id));
   }

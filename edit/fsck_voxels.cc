@@ -40,6 +40,7 @@ class VoxelCheck {
   absl::Status Run() {
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<NodeId> nodes, histories_.LoadChunk({graph::kSupervoxelLayer, chunk_}));
     std::vector<NodeId> formers;
+    formers.reserve(nodes.size());
     for (const NodeId node : nodes) {
       formers.push_back(histories_.Of(node).former);
     }
@@ -59,7 +60,7 @@ class VoxelCheck {
   }
 
  private:
-  void Find(int invariant, std::string what, std::vector<NodeId> ids, std::string advice) {
+  void Find(int invariant, std::string what, const std::vector<NodeId>& ids, std::string advice) {
     run_.findings_.Add({invariant, std::move(what), graph::ToIntegers(ids), box_, std::move(advice)});
   }
 

@@ -257,7 +257,7 @@ struct Dataset::State {
   State(ProjectFolder project, GraphMeta graph_meta, IdLayout id_layout, std::unique_ptr<table::EmbeddedTable> opened)
       : folder(std::move(project)),
         meta(std::move(graph_meta)),
-        layout(std::move(id_layout)),
+        layout(id_layout),
         table(std::move(opened)),
         table_seam(table != nullptr ? folder.SeamOver(*table) : std::make_unique<TableOfAnother>()),
         edges(folder.edges()),
@@ -354,7 +354,7 @@ absl::StatusOr<std::unique_ptr<Dataset>> Dataset::OpenUnsealed(const std::string
   }
   CLEAVE_RETURN_IF_ERROR(database.status());
   auto dataset = std::unique_ptr<Dataset>(new Dataset);
-  dataset->state_ = std::make_unique<State>(folder, meta, std::move(layout), std::move(table));
+  dataset->state_ = std::make_unique<State>(folder, meta, layout, std::move(table));
   dataset->state_->original = std::move(original);
   auto store = std::make_shared<ocdbt::DatabaseStore>(std::shared_ptr<ocdbt::Database>(*std::move(database)));
   absl::Status there = volume::Volume::Open(store, "").status();
@@ -411,7 +411,7 @@ absl::StatusOr<std::unique_ptr<Dataset>> Dataset::Open(const std::string& folder
   CLEAVE_RETURN_IF_ERROR(table.status());
   CLEAVE_ASSIGN_OR_RETURN(std::shared_ptr<store::Store> original, OpenOriginal(meta));
   auto dataset = std::unique_ptr<Dataset>(new Dataset);
-  dataset->state_ = std::make_unique<State>(folder, std::move(meta), std::move(layout), *std::move(table));
+  dataset->state_ = std::make_unique<State>(folder, std::move(meta), layout, *std::move(table));
   dataset->state_->original = std::move(original);
   CLEAVE_RETURN_IF_ERROR(dataset->state_->UseFork());
   return dataset;
