@@ -550,7 +550,7 @@ def test_every_edit_tells_its_profile(project, tmp_path):
     undo = run_json("undo", project, split["operation"], "--voxels", "--profile")
     check(undo["profile"], "lock", "plan", "commit")
     redo = run_json("redo", project, split["operation"], "--profile")
-    check(redo["profile"], "lock", "plan", "commit", "voxel cut", "graph cut")
+    check(redo["profile"], "lock", "plan", "commit", "earlier cut", "graph cut")
     file = tmp_path / "edits.json"
     items = [{"kind": "merge", "source": SOURCE, "sink": SINK}]
     for whole in ([], ["--whole"]):
