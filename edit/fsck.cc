@@ -138,7 +138,11 @@ absl::StatusOr<const volume::Volume*> FsckRun::VolumeAt(uint64_t generation) {
 bool FsckRun::CameBackUnseen(const NodeHistories& histories, NodeId supervoxel, const Moment& moment) const {
   const NodeHistory* history = &histories.Of(supervoxel);
   while (history->born > moment.time && history->former != NodeId{}) {
-    history = &histories.Of(history->former);
+    const NodeHistory* former = &histories.Of(history->former);
+    if (former->born >= history->born) {
+      return false;  // a damaged row: what came later is no origin
+    }
+    history = former;
   }
   const auto back = std::ranges::upper_bound(history->restored, moment.time);
   return history->IsReplacedAt(moment.time) && back != history->restored.end() &&

@@ -4,6 +4,8 @@
 // commits were joined share a version, and are looked at together.
 #include <algorithm>
 #include <optional>
+#include <set>
+#include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
@@ -156,13 +158,19 @@ std::vector<LoggedSide> LoggedSides(const OperationRecord& record) {
   return sides;
 }
 
+// Damaged rows may lead in circles: each is followed once.
 absl::Status LoadWithFormers(std::vector<NodeId> supervoxels, NodeHistories& histories) {
+  std::set<NodeId> seen;
   while (!supervoxels.empty()) {
     CLEAVE_RETURN_IF_ERROR(histories.Load(supervoxels));
-    for (NodeId& supervoxel : supervoxels) {
-      supervoxel = histories.Of(supervoxel).former;
+    std::vector<NodeId> formers;
+    for (const NodeId supervoxel : supervoxels) {
+      const NodeId former = histories.Of(supervoxel).former;
+      if (former != NodeId{} && seen.insert(former).second) {
+        formers.push_back(former);
+      }
     }
-    std::erase(supervoxels, NodeId{});
+    supervoxels = std::move(formers);
   }
   return absl::OkStatus();
 }

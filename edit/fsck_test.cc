@@ -243,6 +243,18 @@ TEST_F(FsckTest, SplitThatPartedNothing) {
   ExpectFound(6, Value(split_.operation));
 }
 
+// A row that says that a fragment came from itself must not send fsck round in circles.
+TEST_F(FsckTest, FragmentThatCameFromItself) {
+  const NodeId fragment = SupervoxelAt(source_);
+  Apply(table::NodeRowKey(Value(fragment)),
+        {table::SetCell{columns::kFormerIdentity, split_.time, table::EncodeArray(std::vector<NodeId>{fragment})}});
+  OperationLog log(dataset().table());
+  OperationRecord record = log.Read(split_.operation).value();
+  record.source_supervoxels = record.sink_supervoxels;
+  ASSERT_TRUE(log.Write(record).ok());
+  ExpectFound(6, Value(split_.operation));
+}
+
 TEST_F(FsckTest, WhatIsLeftBehind) {
   OperationLog log(dataset().table());
   ASSERT_TRUE(log.WriteInFlight({graph::OperationId{900}, {}, {}}).ok());
